@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: GPL-2.0
+# What a person types; "make help" explains.  What is compiled is in Kbuild.
+
+KVER	?= $(shell uname -r)
+KDIR	?= /lib/modules/$(KVER)/build
+KSRC	?=
+BUILD	?= build/$(KVER)
+ANY_RELEASE ?=
+KERNELS	?= $(shell tests/lab/lab list)
+
+version	:= $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
+dkms_src := /usr/src/ext4dio-$(version)
+kbuild	= $(MAKE) -C $(KDIR) M=$(abspath $(BUILD))
+
+all: module
+
+help:
+	@sed -n 's/^#: \{0,1\}//p' $(MAKEFILE_LIST)
+
+#: make                 build ext4dio.ko for KVER into BUILD (by default build/KVER)
+module: fork
+	+$(kbuild) modules
+
+#: make fork            only make the module source from the kernel's own fs/ext4
+fork:
+	@ext4dio/fork/fork --kver '$(KVER)' --kdir '$(KDIR)' --out '$(BUILD)' \
+		$(if $(KSRC),--ksrc '$(KSRC)') $(if $(ANY_RELEASE),--any-release)
+
+#: make install         install the module for KVER (root)
+install: module
+	+$(kbuild) INSTALL_MOD_DIR=updates modules_install
+	depmod -a $(KVER)
+
+#: make dkms-install    hand the source to DKMS, which builds and installs for KVER (root)
+dkms-install:
+	@command -v dkms >/dev/null || \
+		{ echo "dkms is missing: apt-get install dkms" >&2; exit 1; }
+	@[ "$$(id -u)" = 0 ] || { echo "dkms-install needs root: try sudo" >&2; exit 1; }
+	@if dkms status ext4dio/$(version) 2>/dev/null | grep -q .; then \
+		dkms remove ext4dio/$(version) --all; fi
+	rm -rf $(dkms_src)
+	mkdir -p $(dkms_src)
+	cp -a dkms.conf Kbuild Makefile README.md LICENSE ext4dio $(dkms_src)/
+	dkms add ext4dio/$(version)
+	dkms install ext4dio/$(version) -k $(KVER)
+
+#: make dkms-remove     take it out of DKMS again, for all kernels (root)
+dkms-remove:
+	@command -v dkms >/dev/null || \
+		{ echo "dkms is missing: apt-get install dkms" >&2; exit 1; }
+	@[ "$$(id -u)" = 0 ] || { echo "dkms-remove needs root: try sudo" >&2; exit 1; }
+	@if dkms status ext4dio/$(version) 2>/dev/null | grep -q .; then \
+		dkms remove ext4dio/$(version) --all; \
+	else echo "dkms does not know ext4dio/$(version): nothing to remove"; fi
+	rm -rf $(dkms_src)
+
+#: make demo            A/B table of stock ext4 and ext4dio in a booted guest (root)
+demo: deps
+	@tests/demo $(KERNELS)
+
+#: make check           all tests, in guests of each kernel of KERNELS (root)
+check: deps
+	@tests/check $(KERNELS)
+
+#: make style           shellcheck and what checkpatch would say of layout
+style:
+	@tests/style
+
+#: make deps            install the Debian packages that demo and check need (root)
+deps:
+	@tests/deps
+
+#: make clean           remove everything that was built here
+clean:
+	rm -rf build
+
+#:
+#: KVER=VERSION         target kernel                          [uname -r]
+#: KDIR=FOLDER          its headers                            [/lib/modules/KVER/build]
+#: KSRC=PATH            kernel source tree or tarball          [found in /usr/src]
+#: BUILD=FOLDER         where to build                         [build/KVER]
+#: ANY_RELEASE=1        allow source and headers of different stable releases
+#: KERNELS="6.12 7.2"   guest kernels for demo and check       [all of tests/lab/kernels]
+
+.PHONY: all help module fork install dkms-install dkms-remove demo check style deps clean
