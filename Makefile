@@ -56,7 +56,7 @@ dkms-remove:
 
 #: make demo            A/B table of stock ext4 and ext4dio in a booted guest (root)
 demo: deps
-	@tests/demo $(KERNELS)
+	@tests/demo $(lastword $(KERNELS))
 
 #: make check           all tests, in guests of each kernel of KERNELS (root)
 check: deps
