@@ -1,0 +1,218 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# The fork generator, run where a kernel's headers and source are installed.
+#
+# Its promises: the fork is stock ext4 under another name and nothing else but
+# the rules; a rule applies, finds itself applied already, or is refused by name;
+# the step repeats only when an input changed and never leaves half a tree; what
+# it cannot serve it refuses with a sentence.
+set -euo pipefail
+. tests/tap.sh
+
+fork=$PWD/ext4dio/fork/fork
+kver=$(basename /lib/modules/*)
+kver_re=${kver//+/\\+}
+work=$(mktemp -d)
+trap 'umount "$work/frozen" 2> /dev/null || true; rm -rf "$work"' EXIT
+out=$work/out
+series=$(echo "$kver" | cut -d. -f1,2)
+
+# forks ARGS...: run the generator for the installed kernel.
+forks() {
+	"$fork" --kver "$kver" "$@"
+}
+
+# rename_back DIR: undo the rename in DIR; knows nothing of how it was done.
+rename_back() {
+	local file
+	find "$1" -type f -exec sed -Ei \
+		-e 's/\bext4dio_(extent_status|pending_reservation|bio_post_read_ctx)\b/\1/g' \
+		-e 's/ext4dio/ext4/g; s/EXT4DIO/EXT4/g' {} +
+	for file in "$1"/ext4dio*; do
+		mv "$file" "${file/ext4dio/ext4}"
+	done
+	mkdir -p "$1/fs"
+	mv "$1/include/trace/events/ext4dio.h" "$1/include/trace/events/ext4.h"
+	mv "$1/stock.mk" "$1/Makefile"
+}
+
+# same_as_stock DIR: the differences between the stock files and the fork in DIR,
+# renamed back, as unified diff without context.
+same_as_stock() {
+	local dir=$1 file
+	rename_back "$dir"
+	for file in "$out.stock"/fs/ext4/*; do
+		diff -U0 "$file" "$dir/${file##*/}" || true
+	done
+	diff -U0 "$out.stock/include/trace/events/ext4.h" "$dir/include/trace/events/ext4.h" || true
+}
+
+# --- equivalence -----------------------------------------------------------
+
+ok "the fork is made" forks --out "$out"
+forks --out "$out" --rules none > /dev/null
+mkdir "$work/none" && cp -r "$out"/. "$work/none"
+is "without rules the fork, renamed back, is stock ext4 byte for byte" \
+	"$(same_as_stock "$work/none")" ""
+is "every stock file is in the fork" \
+	"$(cd "$work/none" && find . -maxdepth 1 -type f -name '*.[ch]' ! -name origin.h | wc -l)" \
+	"$(find "$out.stock/fs/ext4" -name '*.[ch]' | wc -l)"
+
+forks --out "$out" --rules identity > /dev/null
+mkdir "$work/identity" && cp -r "$out"/. "$work/identity"
+same_as_stock "$work/identity" > "$work/identity.diff"
+promised=$(awk '$2 == "sites:" { n += $3 } END { print n }' ext4dio/fork/identity/*.cocci)
+is "the identity edits touch as many places as their headers say" \
+	"$(grep -c ^@@ "$work/identity.diff")" "$promised"
+is "the identity edits touch one file" \
+	"$(sed -n 's,^--- .*/fs/ext4/\([a-z0-9_.]*\)\s.*,\1,p' "$work/identity.diff")" super.c
+
+# --- incremental -----------------------------------------------------------
+
+forks --out "$out" > /dev/null
+before=$(stat -c %i "$out")
+is "a second run has nothing to do and says nothing" "$(forks --out "$out")" ""
+is "and leaves the tree alone" "$(stat -c %i "$out")" "$before"
+
+# fresh_tree: put the stock source, unpacked and unaltered, into $tree.
+tree=$work/tree
+fresh_tree() {
+	rm -rf "$tree"
+	forks --out "$work/fresh" > /dev/null
+	cp -r "$work/fresh.stock" "$tree"
+}
+fresh_tree
+forks --out "$out" --ksrc "$tree" > /dev/null
+touch "$tree/fs/ext4/super.c"
+ok "a changed source file makes it run again" \
+	grep -q forking <<< "$(forks --out "$out" --ksrc "$tree")"
+cp -r ext4dio/fork "$work/rules"
+forks --out "$out" --rules-dir "$work/rules" > /dev/null
+echo "// a remark" >> "$work/rules/identity/ident.cocci"
+ok "a changed rule makes it run again" \
+	grep -q forking <<< "$(forks --out "$out" --rules-dir "$work/rules")"
+
+# Interrupt it at many moments: what is at OUT is whole or not there at all.
+halves=0
+for signal in INT TERM KILL; do
+	for delay in 0.05 0.1 0.2 0.3 0.4 0.5 0.6 0.8 1.0 1.2; do
+		rm -rf "$work/cut" "$work/cut.stock"
+		{ timeout -s "$signal" "$delay" "$fork" --kver "$kver" --ksrc "$tree" \
+			--out "$work/cut" || true; } > /dev/null 2>&1
+		if [ -d "$work/cut" ]; then
+			diff -r --no-dereference "$out" "$work/cut" -x .fork.json -x origin.h \
+				> /dev/null || halves=$((halves + 1))
+		fi
+	done
+done
+is "interrupted 30 times, it never left half a tree" "$halves" 0
+forks --ksrc "$tree" --out "$work/cut" > /dev/null
+is "the next run removes what a killed one left behind" \
+	"$(find "$work" -maxdepth 1 -name '.cut*.tmp' | wc -l)" 0
+
+# --- rules -----------------------------------------------------------------
+
+# The tree with the drain taken out of the buffered write path needs the rule; the
+# tree that this gives has it.
+rule=drain-before-buffered
+edit_buffered() {
+	sed -i "/^static ssize_t ext4_buffered_write_iter/,/^}/ { $1 }" "$tree/fs/ext4/file.c"
+}
+edit_buffered '/inode_dio_wait(inode);/d'
+ok "a rule that fits is applied and the build says so" \
+	grep -q "rule $rule: applied, 1 place" <<< "$(forks --out "$out" --ksrc "$tree")"
+is "and its change is in the result" \
+	"$(sed -n '/^static ssize_t ext4dio_buffered_write_iter/,/^}/p' "$out/file.c" |
+		grep -A1 'inode_lock(inode);' | tail -1 | tr -d '\t')" "inode_dio_wait(inode);"
+edit_buffered 's/inode_lock(inode);/&\n\tinode_dio_wait(inode);/'
+ok "a kernel that has the change already is left alone and the build says so" \
+	grep -q "rule $rule: already there" <<< "$(forks --out "$out" --ksrc "$tree")"
+is "the change is not made twice" \
+	"$(sed -n '/^static ssize_t ext4dio_buffered_write_iter/,/^}/p' "$out/file.c" |
+		grep -c 'inode_dio_wait(inode);')" 1
+
+edit_buffered '/inode_dio_wait(inode);/d; s/inode_lock(inode)/ext4_lock_it(inode)/'
+before=$(stat -c %i "$out")
+refuses "a tree where a rule finds nothing is refused by rule, file and kernel" \
+	"rule '$rule' does not fit file.c of kernel $kver_re .*0 places instead of 1" \
+	forks --out "$out" --ksrc "$tree"
+is "a refused tree leaves the last good fork in place" "$(stat -c %i "$out")" "$before"
+sed -i 's/ext4_buffered_write_iter/ext4_other_write_iter/' "$tree/fs/ext4/file.c"
+refuses "so is a tree without the function" \
+	"rule '$rule' does not fit file.c.*no function ext4_buffered_write_iter" \
+	forks --out "$out" --ksrc "$tree"
+rm "$tree/fs/ext4/file.c"
+refuses "so is a tree without the file" "rule '$rule' does not fit file.c.*no such file" \
+	forks --out "$out" --ksrc "$tree"
+fresh_tree
+sed -i '0,/\tregister_as_ext3();/s///' "$tree/fs/ext4/super.c"
+sed -i 's/\tregister_as_ext2();//' "$tree/fs/ext4/super.c"
+refuses "a rule that fits in fewer places than promised is refused" \
+	"rule 'no-ext2-ext3' does not fit super.c.*7 places instead of 8" \
+	forks --out "$out" --ksrc "$tree"
+fresh_tree
+sed -i 's/kmem_cache_create\(_usercopy\)\?("ext4_inode_cache"/kmem_cache_create("inodes"/' \
+	"$tree/fs/ext4/super.c"
+refuses "a slab cache that the rename does not know is refused" 'slab cache is called "inodes"' \
+	forks --out "$out" --ksrc "$tree"
+
+# --- where the source comes from -------------------------------------------
+
+package=linux-source-$series
+tarball=$(ls /usr/src/"$package".tar.*)
+mkdir "$work/usr"
+refuses "no kernel source: names the package" "install the package $package" \
+	forks --out "$work/a" --usr-src "$work/usr"
+mkdir -p "$work/usr/$package.0"
+fresh_tree
+mkdir "$work/pack" && cp -r "$tree" "$work/pack/$package.0"
+tar -cJf "$work/usr/$package.0/$package.0.tar.xz" -C "$work/pack" "$package.0"
+ln -s "$package.0/$package.0.tar.xz" "$work/usr/$package.0.tar.xz"
+ok "Ubuntu's layout of /usr/src is found" forks --out "$work/ubuntu" --usr-src "$work/usr"
+ok "KSRC= may name a tarball" forks --out "$work/a" --ksrc "$tarball"
+fresh_tree
+ok "KSRC= may name a tree" forks --out "$work/b" --ksrc "$tree"
+ok "both give the same fork" diff -r --no-dereference -x .fork.json -x origin.h \
+	"$work/a" "$work/b"
+
+refuses "KSRC= that does not exist" "KSRC=/nowhere does not exist" \
+	forks --out "$out" --ksrc /nowhere
+mkdir "$work/empty"
+refuses "KSRC= that is no kernel tree" "is no kernel source tree: it has no fs/ext4/super.c" \
+	forks --out "$out" --ksrc "$work/empty"
+tar -cf "$work/junk.tar" -C "$work" empty
+refuses "KSRC= that is some other tarball" "is no kernel source: it has no fs/ext4/super.c" \
+	forks --out "$out" --ksrc "$work/junk.tar"
+echo text > "$work/junk.tar.xz"
+refuses "KSRC= that is no tarball at all" "is no kernel source: .*(not recognized|tar: )" \
+	forks --out "$out" --ksrc "$work/junk.tar.xz"
+
+sed -i 's/^SUBLEVEL = .*/SUBLEVEL = 250/' "$tree/Makefile"
+refuses "source of another stable release stops the build" \
+	"is Linux $series.250, but the headers of $kver_re are Linux $series\..*ANY_RELEASE=1" \
+	forks --out "$work/c" --ksrc "$tree"
+ok "and is used when the user says so" forks --out "$work/c" --ksrc "$tree" --any-release
+refuses "headers of another kernel than asked for" "is for kernel $kver_re, not 6.99.0-x" \
+	"$fork" --kver 6.99.0-x --kdir "/lib/modules/$kver/build" --out "$work/d"
+refuses "headers missing: names the package" "install the package linux-headers-6.99.0-x" \
+	"$fork" --kver 6.99.0-x --out "$work/d"
+mkdir -p "$work/old"
+printf 'VERSION = 5\nPATCHLEVEL = 10\nSUBLEVEL = 200\nEXTRAVERSION =\n' > "$work/old/Makefile"
+refuses "a kernel older than 6.1" "Linux 5.10.200; ext4dio needs Linux 6.1 or newer" \
+	"$fork" --kver 5.10.0-28-amd64 --kdir "$work/old" --out "$work/d"
+refuses "coccinelle missing: names the package" "install the package coccinelle" \
+	env PATH="$work/empty" "$(command -v python3)" "$fork" --kver "$kver" --out "$work/d"
+
+# --- a build folder that cannot be written ----------------------------------
+
+echo in the way > "$work/file"
+refuses "a build folder below a file" "cannot write to the build folder $work/file" \
+	forks --out "$work/file/x"
+mkdir "$work/frozen" && mount -t tmpfs -o ro tmpfs "$work/frozen"
+refuses "a build folder on a read-only file system" \
+	"cannot write to the build folder $work/frozen: Read-only.*set BUILD=" \
+	forks --out "$work/frozen/x"
+umount "$work/frozen"
+
+done_testing
