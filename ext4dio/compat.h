@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What differs between the supported kernels and no rule can see. */
+#ifndef EXT4DIO_COMPAT_H
+#define EXT4DIO_COMPAT_H
+
+#include <linux/version.h>
+
+/*
+ * Before 7.0 a direct write starts a journal handle in iomap_begin even for
+ * blocks that are allocated but unwritten, to split the extent before the I/O.
+ */
+#define EXT4DIO_UNWRITTEN_NEEDS_HANDLE	(LINUX_VERSION_CODE < KERNEL_VERSION(7, 0, 0))
+
+#endif

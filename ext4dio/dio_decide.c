@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The layered decision of SPEC section 2; see dio_decide.h for the terms. */
+#include "dio_decide.h"
+
+static enum dio_reason dio_reason(const struct dio_facts *f)
+{
+	if (f->security)
+		return f->nowait ? DIO_AGAIN_SECURITY : DIO_EXCL_SECURITY;
+	if (f->extends)
+		return f->nowait ? DIO_AGAIN_EXTEND : DIO_EXCL_EXTEND;
+	if (f->unaligned && f->zeroes)
+		return f->nowait ? DIO_AGAIN_ZEROING : DIO_EXCL_ZEROING;
+	if (f->nowait && f->unmapped)
+		return DIO_AGAIN_UNMAPPED;
+	return DIO_SHARED;
+}
+
+/**
+ * ext4dio_dio_decide - decide how a direct write has to run
+ * @facts: what is known of it
+ *
+ * The reason names the first fact that stands against the shared lock; what has
+ * to be done follows from all of them: a write that drops privileges and extends
+ * the file as well is waited for like any extending one.
+ *
+ * Context: any; the answer holds as long as the facts do, that is while i_rwsem
+ * is held at least shared.
+ * Return: the decision.
+ */
+struct dio_decision ext4dio_dio_decide(const struct dio_facts *facts)
+{
+	struct dio_decision d = { .reason = dio_reason(facts) };
+	bool zeroes = facts->unaligned && facts->zeroes;
+
+	if (facts->nowait) {
+		d.again = d.reason != DIO_SHARED;
+		return d;
+	}
+	d.exclusive_io = facts->extends || zeroes;
+	d.exclusive = facts->security || d.exclusive_io;
+	d.drain = zeroes;
+	d.wait = d.exclusive_io;
+	return d;
+}

@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The direct write path.
+ *
+ * A write takes i_rwsem shared unless something stands against it.  What holds
+ * where is written next to each lock; the whole of it is this:
+ *
+ *  - Truncate, punch hole, collapse, insert, zero range and extent swaps take
+ *    i_rwsem exclusively and then wait for i_dio_count to drop to zero.  Under
+ *    the shared lock none of them runs; after it is dropped, iomap's
+ *    inode_dio_begin() keeps them waiting until the last bio has completed.  So a
+ *    written block stays written and i_size stays while a direct write needs it.
+ *  - Allocation, and conversion from unwritten to written, change the extent tree
+ *    under i_data_sem, each in a journal handle of the task that does it.  Shared
+ *    writers may do both at once, in any order, to different blocks.
+ *  - i_size, i_disksize and the orphan list change only for a write that extends
+ *    the file; that one is exclusive and waited for.
+ *  - Where iomap zeroes the rest of a partly covered block, the bytes belong to
+ *    nobody's write, but the block may be in another's.  That write is alone:
+ *    exclusive, with no direct I/O in flight before it, and waited for.
+ *
+ * The decision itself is in dio_decide.c.
+ */
+#include "ext4dio.h"
+#include "ext4dio_jbd2.h"
+#include "compat.h"
+#include "dio_decide.h"
+#include "dio_write.h"
+
+/*
+ * Is @lblk written?  @len blocks from there on are asked for; *@mapped tells how
+ * many the answer covers.  An error counts as no.
+ */
+static bool dio_written(struct inode *inode, ext4dio_lblk_t lblk, unsigned int len,
+			unsigned int *mapped)
+{
+	struct ext4dio_map_blocks map = { .m_lblk = lblk, .m_len = len };
+	int ret = ext4dio_map_blocks(NULL, inode, &map, 0);
+
+	*mapped = max(ret, 0);
+	return ret > 0 && (map.m_flags & EXT4_MAP_MAPPED);
+}
+
+/*
+ * dio_zeroes - will iomap zero the rest of a partly covered block?
+ *
+ * It does so around the write where the first or last block is a hole or
+ * unwritten, and behind it, on written blocks too, where the write reaches or
+ * passes i_size (iomap_dio_bio_iter() compares with >=).  Blocks that are covered
+ * whole do not matter, whatever they are.
+ *
+ * Context: process context, i_rwsem held, so that the answer stays true: no block
+ * can go back from written.  May sleep on i_data_sem and in a metadata read.
+ * Return: true also where the lookup fails; the write will meet the same error.
+ */
+static bool dio_zeroes(struct inode *inode, loff_t pos, size_t len)
+{
+	unsigned int blkbits = inode->i_blkbits;
+	ext4dio_lblk_t first = pos >> blkbits;
+	ext4dio_lblk_t last = (pos + len - 1) >> blkbits;
+	bool head = pos & (i_blocksize(inode) - 1);
+	bool tail = (pos + len) & (i_blocksize(inode) - 1);
+	unsigned int mapped;
+
+	if (pos + len > i_size_read(inode) || (tail && pos + len == i_size_read(inode)))
+		return true;
+	if (head) {
+		if (!dio_written(inode, first, last - first + 1, &mapped))
+			return true;
+		if (mapped > last - first)
+			return false;
+	}
+	return tail && !dio_written(inode, last, 1, &mapped);
+}
+
+/*
+ * dio_unmapped - would any block of the range need an allocation or a handle?
+ *
+ * For NOWAIT, over the whole range and before the first bio: iomap_begin() that
+ * refuses the second mapping of a write comes too late for the first.
+ *
+ * Context: as dio_zeroes().
+ */
+static bool dio_unmapped(struct inode *inode, loff_t pos, size_t len)
+{
+	unsigned int blkbits = inode->i_blkbits;
+	ext4dio_lblk_t lblk = pos >> blkbits;
+	ext4dio_lblk_t last = (pos + len - 1) >> blkbits;
+
+	while (lblk <= last) {
+		struct ext4dio_map_blocks map = {
+			.m_lblk = lblk,
+			.m_len = last - lblk + 1,
+		};
+		int ret = ext4dio_map_blocks(NULL, inode, &map, 0);
+
+		if (ret <= 0)
+			return true;
+		if (EXT4DIO_UNWRITTEN_NEEDS_HANDLE && !(map.m_flags & EXT4_MAP_MAPPED))
+			return true;
+		lblk += ret;
+	}
+	return false;
+}
+
+/* Gather what is to be known of a write; i_rwsem is held, shared or exclusively. */
+static struct dio_facts dio_facts(struct kiocb *iocb, size_t len)
+{
+	struct inode *inode = file_inode(iocb->ki_filp);
+	loff_t pos = iocb->ki_pos;
+	struct dio_facts f = {
+		.security = !IS_NOSEC(inode),
+		.extends = pos + len > i_size_read(inode) ||
+			   pos + len > READ_ONCE(EXT4_I(inode)->i_disksize),
+		.unaligned = (pos | len) & (i_blocksize(inode) - 1),
+		.nowait = iocb->ki_flags & IOCB_NOWAIT,
+	};
+
+	if (f.unaligned)
+		f.zeroes = dio_zeroes(inode, pos, len);
+	/* Looked up only where nothing else refuses the write already. */
+	if (f.nowait && !f.security && !f.extends && !f.zeroes)
+		f.unmapped = dio_unmapped(inode, pos, len);
+	return f;
+}
+
+static int dio_lock(struct inode *inode, bool exclusive, bool nowait)
+{
+	if (nowait) {
+		if (exclusive ? inode_trylock(inode) : inode_trylock_shared(inode))
+			return 0;
+		return -EAGAIN;
+	}
+	if (exclusive)
+		inode_lock(inode);
+	else
+		inode_lock_shared(inode);
+	return 0;
+}
+
+static void dio_unlock(struct inode *inode, bool exclusive)
+{
+	if (exclusive)
+		inode_unlock(inode);
+	else
+		inode_unlock_shared(inode);
+}
+
+/*
+ * dio_write_extending - a write that grows the file
+ *
+ * The orphan list makes recovery cut off blocks past i_disksize if we crash before
+ * the size is updated.  The size is updated by end_io, in this task, because the
+ * I/O is waited for: the data must be on disk before the size says so.
+ *
+ * Context: i_rwsem held exclusively.
+ */
+static ssize_t dio_write_extending(struct kiocb *iocb, struct iov_iter *from)
+{
+	struct inode *inode = file_inode(iocb->ki_filp);
+	handle_t *handle;
+	ssize_t ret;
+
+	handle = ext4dio_journal_start(inode, EXT4_HT_INODE, 2);
+	if (IS_ERR(handle))
+		return PTR_ERR(handle);
+	ret = ext4dio_orphan_add(handle, inode);
+	ext4dio_journal_stop(handle);
+	if (ret)
+		return ret;
+
+	ret = iomap_dio_rw(iocb, from, &ext4dio_iomap_ops, &ext4dio_dio_write_ops,
+			   IOMAP_DIO_FORCE_WAIT, NULL, 0);
+	WARN_ON_ONCE(ret == -EIOCBQUEUED);
+	/* "Use the page cache" is a write of nothing so far, not a failed one. */
+	if (ret == -ENOTBLK)
+		ret = 0;
+	ext4dio_inode_extension_cleanup(inode, ret < 0);
+	return ret;
+}
+
+/*
+ * dio_write_rest - write through the page cache what could not be written direct
+ *
+ * Direct semantics are kept as far as they can be: the data is on its way to the
+ * disk and out of the page cache when this returns.  The buffered write waits for
+ * direct I/O in flight before it dirties a page, else a completion could find the
+ * page dirty in its invalidation and record an error.
+ *
+ * Context: i_rwsem not held.
+ * Return: @done plus what was written here; the error only if that is nothing.
+ */
+static ssize_t dio_write_rest(struct kiocb *iocb, struct iov_iter *from, ssize_t done)
+{
+	struct address_space *mapping = iocb->ki_filp->f_mapping;
+	loff_t pos = iocb->ki_pos;
+	loff_t last;
+	ssize_t ret;
+
+	ret = ext4dio_buffered_write_iter(iocb, from);
+	if (ret < 0)
+		return done ? done : ret;
+	done += ret;
+	last = pos + ret - 1;
+	if (ret > 0 && !filemap_write_and_wait_range(mapping, pos, last))
+		invalidate_mapping_pages(mapping, pos >> PAGE_SHIFT, last >> PAGE_SHIFT);
+	return done;
+}
+
+/**
+ * ext4dio_dio_write_iter - write with O_DIRECT
+ * @iocb: where to and how
+ * @from: the data
+ *
+ * Context: process context; takes and drops i_rwsem.  With IOCB_NOWAIT it tries
+ * the lock, and gives -EAGAIN before anything is written where it would have to
+ * wait for another write or allocate.
+ * Return: bytes written, -EIOCBQUEUED, or a negative error.
+ */
+ssize_t ext4dio_dio_write_iter(struct kiocb *iocb, struct iov_iter *from)
+{
+	struct inode *inode = file_inode(iocb->ki_filp);
+	bool nowait = iocb->ki_flags & IOCB_NOWAIT;
+	/* A guess, to spare the upgrade; i_size is looked at again under the lock. */
+	bool exclusive = iocb->ki_pos + iov_iter_count(from) > i_size_read(inode);
+	struct dio_decision how;
+	struct dio_facts facts;
+	ssize_t ret;
+
+again:
+	ret = dio_lock(inode, exclusive, nowait);
+	if (ret)
+		return ret;
+
+	if (!ext4dio_should_use_dio(iocb, from)) {
+		dio_unlock(inode, exclusive);
+		return ext4dio_buffered_write_iter(iocb, from);
+	}
+	/*
+	 * There is no inline data, or we would not be here, and none may come: this
+	 * write allocates blocks.
+	 */
+	ext4dio_clear_inode_state(inode, EXT4_STATE_MAY_INLINE_DATA);
+
+	ret = ext4dio_generic_write_checks(iocb, from);
+	if (ret <= 0)
+		goto unlock;
+
+	facts = dio_facts(iocb, ret);
+	how = ext4dio_dio_decide(&facts);
+	if (how.again) {
+		ret = -EAGAIN;
+		goto unlock;
+	}
+	if (how.exclusive && !exclusive) {
+		/* Size and extents may change in between: decide anew from the start. */
+		dio_unlock(inode, exclusive);
+		exclusive = true;
+		goto again;
+	}
+
+	/*
+	 * A write in flight may still turn unwritten blocks into written ones, or have
+	 * half a block of its own in ours.  None can start: we hold the lock exclusively.
+	 */
+	if (how.drain)
+		inode_dio_wait(inode);
+
+	/* Drops suid, sgid and capabilities, hence exclusive; and the timestamps. */
+	ret = kiocb_modified(iocb);
+	if (ret < 0)
+		goto unlock;
+
+	/*
+	 * The I/O itself may do with less than its checks.  Nobody gets the lock
+	 * exclusively in between, so what was decided still holds.
+	 */
+	if (exclusive && !how.exclusive_io) {
+		downgrade_write(&inode->i_rwsem);
+		exclusive = false;
+	}
+
+	if (facts.extends)
+		ret = dio_write_extending(iocb, from);
+	else
+		ret = iomap_dio_rw(iocb, from, &ext4dio_iomap_ops, &ext4dio_dio_write_ops,
+				   how.wait ? IOMAP_DIO_FORCE_WAIT : 0, NULL, 0);
+	if (ret == -ENOTBLK)
+		ret = 0;
+unlock:
+	dio_unlock(inode, exclusive);
+	if (ret >= 0 && iov_iter_count(from))
+		ret = dio_write_rest(iocb, from, ret);
+	return ret;
+}

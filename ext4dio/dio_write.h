@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef EXT4DIO_DIO_WRITE_H
+#define EXT4DIO_DIO_WRITE_H
+
+#include <linux/fs.h>
+#include <linux/iomap.h>
+
+/* What the write path takes from the fork's file.c, where it was static. */
+bool ext4dio_should_use_dio(struct kiocb *iocb, struct iov_iter *iter);
+ssize_t ext4dio_generic_write_checks(struct kiocb *iocb, struct iov_iter *from);
+ssize_t ext4dio_buffered_write_iter(struct kiocb *iocb, struct iov_iter *from);
+void ext4dio_inode_extension_cleanup(struct inode *inode, bool need_trunc);
+extern const struct iomap_dio_ops ext4dio_dio_write_ops;
+
+/* What it gives to it. */
+ssize_t ext4dio_dio_write_iter(struct kiocb *iocb, struct iov_iter *from);
+
+#endif

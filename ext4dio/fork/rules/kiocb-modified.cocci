@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-2.0
+// rule: kiocb-modified
+// file: file.c
+// sites: 1
+// present: ext4_write_checks \bkiocb_modified\s*\(
+//
+// The buffered and DAX write checks say to the timestamp update that the caller
+// must not sleep: it returns -EAGAIN then instead of starting a journal handle.
+
+@@
+identifier iocb;
+@@
+ ext4_write_checks(struct kiocb *iocb, ...)
+ {
+ 	<...
+- file_modified(iocb->ki_filp)
++ kiocb_modified(iocb)
+ 	...>
+ }
