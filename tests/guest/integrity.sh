@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# No write is lost or torn, whatever runs beside it: see torture.c.  On a device that
+# answers late, so that many writes are in flight at once.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+
+seconds=${1:-3}
+seed=$RANDOM
+mnt=/mnt/dio
+mkdir -p "$mnt"
+dev=$(null_blk_new torture 512 1000)
+diag "seed $seed"
+
+# torture NAME MKFS-OPTIONS
+torture() {
+	# shellcheck disable=SC2086 # a list of options
+	mkfs.ext4 -qF -E lazy_itable_init=0,lazy_journal_init=0 $2 "$dev" > /dev/null 2>&1
+	mount -t ext4dio "$dev" "$mnt"
+	if result=$(./torture "$mnt/file" /tmp/shadow "$seconds" "$seed" 2>&1); then
+		pass "$1: every byte is what its owner wrote"
+	else
+		not_ok "$1: every byte is what its owner wrote"
+	fi
+	diag "$result"
+	ok "$1: no error is left for fsync" xfs_io -c fsync "$mnt/file"
+	umount "$mnt"
+	fsck_clean "$dev" "$1: e2fsck finds it clean"
+	mount -t ext4 "$dev" "$mnt"
+	ok "$1: stock ext4 reads the same after a remount" cmp "$mnt/file" /tmp/shadow
+	umount "$mnt"
+}
+
+torture "4 KiB blocks" ""
+torture "1 KiB blocks" "-b 1024"
+torture "bigalloc" "-O bigalloc -C 16384"
+torture "ext3 layout" "-t ext3"
+
+done_testing

@@ -1,0 +1,173 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# The lock that each kind of direct write really takes, seen from outside: on a slow
+# device, does it wait for another write, and does another wait for it?
+#
+# Stock ext4 goes through the same rows; where the rule is new it must differ, which
+# shows that the rows can tell.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+
+delay=60
+mnt=/mnt/lock
+file=$mnt/file
+mkdir -p "$mnt"
+modprobe brd rd_nr=1 rd_size=262144
+modprobe dm-delay
+sectors=$(blockdev --getsz /dev/ram0)
+
+# slow MS: reads and writes of the device take MS from now on.
+slow() {
+	dmsetup suspend slow
+	dmsetup load slow --table "0 $sectors delay /dev/ram0 0 $1"
+	dmsetup resume slow
+}
+dmsetup create slow --table "0 $sectors delay /dev/ram0 0 0"
+dmsetup mknodes
+dev=/dev/mapper/slow
+
+# new_fs TYPE MKFS-OPTIONS
+new_fs() {
+	slow 0
+	! mountpoint -q "$mnt" || umount "$mnt"
+	# shellcheck disable=SC2086 # a list of options
+	mkfs.ext4 -qF -E lazy_itable_init=0,lazy_journal_init=0 $2 "$dev"
+	mount -t "$1" "$dev" "$mnt"
+	bs=$(stat -f -c %S "$mnt")
+}
+
+# lay_out PATTERN: the file: a written 4 KiB block, then the pattern (a letter a
+# block: Written, Unwritten, Hole) twice, then one more written block.
+lay_out() {
+	local pattern=$1$1 i
+	slow 0
+	rm -f "$file"
+	start=65536
+	{
+		echo "truncate $((start + (${#pattern} + 1) * bs))"
+		echo "pwrite -q -S 0x77 0 4096"
+		for ((i = 0; i < ${#pattern}; i++)); do
+			case ${pattern:i:1} in
+			W) echo "pwrite -q -S 0x77 $((start + i * bs)) $bs" ;;
+			U) echo "falloc $((start + i * bs)) $bs" ;;
+			esac
+		done
+		echo "pwrite -q -S 0x77 $((start + ${#pattern} * bs)) $bs"
+		echo fsync
+	} | xfs_io -f "$file" > /dev/null
+	unit=$((${#1} * bs))
+	end=$((start + (${#pattern} + 1) * bs))
+	slow $delay
+}
+
+# answer POS1 POS2 LEN [read|nowait]: in words.
+answer() {
+	local result
+	result=$(./overlap "$file" $delay "$@")
+	case $result in
+	*data=bad*) echo "wrong data: $result" ;;
+	"waits=0 holds=0 errno=0"*) echo shared ;;
+	"waits=1 holds=1 errno=0"*) echo exclusive ;;
+	"waits=1 holds=0 errno=0"*) echo checks ;;
+	*errno=11*) echo again ;;
+	*) echo "$result" ;;
+	esac
+}
+
+# row DESC PATTERN OFFSET LENGTH WANT STOCK: a write at OFFSET of each copy of the
+# pattern; WANT of ext4dio, STOCK of ext4 ("-" for: do not ask).
+row() {
+	local want=$5
+	[ "$type" = ext4dio ] || want=$6
+	[ "$want" != - ] || return 0
+	lay_out "$2"
+	is "$type, $fs: $1 is $want" \
+		"$(answer $((start + $3)) $((start + unit + $3)) "$4")" "$want"
+}
+
+for type in ext4dio ext4; do
+	for fs in "4 KiB blocks" "1 KiB blocks" "bigalloc"; do
+		case $fs in
+		4*) new_fs $type "-b 4096" ;;
+		1*) new_fs $type "-b 1024" ;;
+		b*) new_fs $type "-b 4096 -O bigalloc -C 16384" ;;
+		esac
+		b=$bs
+		h=$((b / 2))
+
+		row "aligned, written" WW 0 $((2 * b)) shared shared
+		row "aligned, unwritten" UU 0 $((2 * b)) shared -
+		row "aligned, hole" HHHH 0 $((4 * b)) shared exclusive
+		row "aligned, written then unwritten" WU 0 $((2 * b)) shared exclusive
+		row "aligned, unwritten then hole" UUUUHHHH 0 $((8 * b)) shared exclusive
+		row "aligned, hole then written" HHHHWWWW 0 $((8 * b)) shared exclusive
+
+		row "unaligned, written" WWW $h $((2 * b)) shared shared
+		row "unaligned, inside a written block" WW 0 $h shared shared
+		row "unaligned, head and tail written, unwritten between" \
+			WUUW $h $((3 * b)) shared exclusive
+		row "unaligned, head and tail written, hole between" \
+			WWWWHHHHWWWW $((3 * b + h)) $((5 * b)) shared exclusive
+		row "unaligned head unwritten" UUWW $h $((2 * b)) exclusive exclusive
+		row "unaligned tail unwritten" WWUU $h $((2 * b)) exclusive exclusive
+		row "unaligned head hole" HHHHWWWW $((3 * b + h)) $b exclusive exclusive
+		row "unaligned tail hole" WWWWHHHH $((3 * b + h)) $b exclusive exclusive
+		row "unaligned, inside an unwritten block" UU 0 $h exclusive exclusive
+		[ "$type" = ext4dio ] || break
+	done
+
+	new_fs $type "-b 4096"
+	fs="4 KiB blocks"
+	b=$bs
+	lay_out WW
+	is "$type: aligned at the end of the file is exclusive" \
+		"$(answer "$end" $((end + b)) "$b")" exclusive
+	lay_out WW
+	is "$type: past the end of the file is exclusive" \
+		"$(answer $((end + 8 * b)) $((end + 16 * b)) "$b")" exclusive
+	lay_out WW
+	is "$type: across the end of the file is exclusive" \
+		"$(answer $((end - 512)) $((end + 512)) 1024)" exclusive
+	if [ "$type" = ext4dio ]; then
+		# iomap zeroes behind a write that reaches i_size, on written blocks too.
+		lay_out WW
+		truncate -s $((end - 512)) "$file"
+		sync -f "$file"
+		is "$type: an unaligned write up to the end of the file is exclusive" \
+			"$(answer $((end - 1024)) $((end - 1024)) 512)" exclusive
+		lay_out WW
+		chmod u+s "$file"
+		# (The other is a read: a write would have to be checked itself.)
+		is "$type: a suid file: exclusive for the checks only" \
+			"$(answer "$start" $((start + b)) "$b" read)" checks
+	fi
+
+	# NOWAIT: refused where it would wait or allocate, and then nothing is written.
+	[ "$type" = ext4dio ] || continue
+	nowait() {
+		lay_out "$2"
+		slow 0
+		is "NOWAIT: $1: $5" "$(answer $((start + $3)) 0 "$4" nowait)" "$5"
+	}
+	unwritten=shared
+	[ "$(uname -r | cut -d. -f1)" -ge 7 ] || unwritten=again
+	nowait "aligned, written" WW 0 $((2 * b)) shared
+	nowait "aligned, unwritten" UU 0 $((2 * b)) $unwritten
+	nowait "aligned, written then unwritten" WU 0 $((2 * b)) $unwritten
+	nowait "aligned, hole" HH 0 $((2 * b)) again
+	nowait "aligned, written then hole" WH 0 $((2 * b)) again
+	nowait "unaligned, written" WWW 512 $((2 * b)) shared
+	nowait "unaligned head unwritten" UUWW 512 $((2 * b)) again
+	nowait "unaligned, hole between" WHW 512 $((2 * b)) again
+	lay_out WW
+	is "NOWAIT: extending: again" "$(answer "$end" 0 "$b" nowait)" again
+	lay_out WW
+	chmod u+s "$file"
+	is "NOWAIT: a suid file: again" "$(answer "$start" 0 "$b" nowait)" again
+done
+
+slow 0
+umount "$mnt"
+fsck_clean "$dev"
+done_testing

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Observe from outside what lock a direct write takes.
+ *
+ *   overlap FILE DELAY_MS POS1 POS2 LEN [read|nowait]
+ *
+ * FILE begins with one written block of 4 KiB; a direct overwrite of it ("the
+ * other"; with read: a direct read) is known to run under the shared lock and
+ * takes DELAY_MS on the slow device below.  The write in question goes to POS1 while the other is in flight,
+ * and to POS2 before the other starts, so the file must look alike at both:
+ *
+ *   waits  it took much longer than one delay: it waited for the other
+ *   holds  the other took much longer: it waited for the write in question
+ *
+ * shared is neither, exclusive is both, exclusive for the checks only is "waits".
+ * Then the whole file is compared byte for byte with what was there before, with
+ * both writes put into it.
+ *
+ * With nowait: RWF_NOWAIT at POS1.  A timestamp that is due refuses it like a lock
+ * would, so each try follows at once upon a write that brings them up to date.
+ *
+ * Prints "waits=0|1 holds=0|1 errno=N bytes=N data=ok|bad".
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#define BLOCK 4096
+
+struct job {
+	int fd;
+	int flags;
+	char *buf;
+	size_t len;
+	off_t pos;
+	int read;
+	ssize_t ret;
+	double ms;
+};
+
+static double now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1e3 + t.tv_nsec / 1e6;
+}
+
+static void *work(void *arg)
+{
+	struct job *job = arg;
+	struct iovec iov = { job->buf, job->len };
+	double start = now_ms();
+
+	if (job->read)
+		job->ret = preadv2(job->fd, &iov, 1, job->pos, job->flags);
+	else
+		job->ret = pwritev2(job->fd, &iov, 1, job->pos, job->flags);
+	if (job->ret < 0)
+		job->ret = -errno;
+	job->ms = now_ms() - start;
+	return NULL;
+}
+
+/* Start @first, @second a quarter of the delay later, and wait for both. */
+static void overlap(struct job *first, struct job *second, double delay)
+{
+	pthread_t a, b;
+
+	pthread_create(&a, NULL, work, first);
+	usleep(delay * 250);
+	pthread_create(&b, NULL, work, second);
+	pthread_join(a, NULL);
+	pthread_join(b, NULL);
+}
+
+static char *load(const char *path, off_t *size)
+{
+	struct stat st;
+	int fd = open(path, O_RDONLY);
+	char *data;
+
+	if (fd < 0 || fstat(fd, &st)) {
+		perror(path);
+		exit(1);
+	}
+	data = calloc(1, st.st_size + (8 << 20));
+	if (read(fd, data, st.st_size) != st.st_size) {
+		perror("read");
+		exit(1);
+	}
+	/* Cached pages in its range, even clean ones, refuse a NOWAIT write. */
+	posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+	close(fd);
+	*size = st.st_size;
+	return data;
+}
+
+static void apply(char *model, off_t *size, const struct job *job)
+{
+	if (job->ret <= 0 || job->read)
+		return;
+	memcpy(model + job->pos, job->buf, job->ret);
+	if (job->pos + job->ret > *size)
+		*size = job->pos + job->ret;
+}
+
+int main(int argc, char **argv)
+{
+	struct job other = { 0 }, one = { 0 }, two;
+	int nowait = argc > 6 && !strcmp(argv[6], "nowait");
+	int waits = 0, holds = 0, tries;
+	off_t size, size_after;
+	char *model, *after;
+	double delay;
+
+	if (argc < 6)
+		return 2;
+	delay = atof(argv[2]);
+	other.fd = one.fd = open(argv[1], O_RDWR | O_DIRECT);
+	if (one.fd < 0) {
+		perror(argv[1]);
+		return 1;
+	}
+	one.pos = atoll(argv[3]);
+	one.len = atoll(argv[5]);
+	one.flags = nowait ? RWF_NOWAIT : 0;
+	other.len = BLOCK;
+	other.read = argc > 6 && !strcmp(argv[6], "read");
+	if (posix_memalign((void **)&one.buf, BLOCK, one.len + BLOCK) ||
+	    posix_memalign((void **)&other.buf, BLOCK, BLOCK))
+		return 1;
+	memset(one.buf, 'B', one.len);
+	memset(other.buf, 'A', BLOCK);
+	two = one;
+	two.pos = atoll(argv[4]);
+	two.ret = 0;
+
+	model = load(argv[1], &size);
+	if (nowait) {
+		for (tries = 0; tries < 100; tries++) {
+			work(&other);
+			work(&one);
+			if (one.ret != -EAGAIN)
+				break;
+		}
+		apply(model, &size, &other);
+		apply(model, &size, &one);
+	} else {
+		overlap(&other, &one, delay);
+		waits = one.ms > 1.5 * delay;
+		overlap(&two, &other, delay);
+		holds = other.ms > 1.5 * delay;
+		apply(model, &size, &other);
+		apply(model, &size, &one);
+		apply(model, &size, &two);
+	}
+	after = load(argv[1], &size_after);
+	printf("waits=%d holds=%d errno=%d bytes=%zd data=%s\n", waits, holds,
+	       one.ret < 0 ? (int)-one.ret : 0, one.ret < 0 ? 0 : one.ret,
+	       size == size_after && !memcmp(model, after, size) ? "ok" : "bad");
+	return 0;
+}
