@@ -26,16 +26,18 @@
 #include "compat.h"
 #include "dio_decide.h"
 #include "dio_write.h"
+#include "map_nowait.h"
 
 /*
  * Is @lblk written?  @len blocks from there on are asked for; *@mapped tells how
- * many the answer covers.  An error counts as no.
+ * many the answer covers.  An error counts as no; so does, with @nowait, that the
+ * answer is not in the cache.
  */
 static bool dio_written(struct inode *inode, ext4dio_lblk_t lblk, unsigned int len,
-			unsigned int *mapped)
+			bool nowait, unsigned int *mapped)
 {
 	struct ext4dio_map_blocks map = { .m_lblk = lblk, .m_len = len };
-	int ret = ext4dio_map_blocks(NULL, inode, &map, 0);
+	int ret = ext4dio_map_blocks(NULL, inode, &map, ext4dio_map_flags(nowait));
 
 	*mapped = max(ret, 0);
 	return ret > 0 && (map.m_flags & EXT4_MAP_MAPPED);
@@ -50,10 +52,11 @@ static bool dio_written(struct inode *inode, ext4dio_lblk_t lblk, unsigned int l
  * whole do not matter, whatever they are.
  *
  * Context: process context, i_rwsem held, so that the answer stays true: no block
- * can go back from written.  May sleep on i_data_sem and in a metadata read.
+ * can go back from written.  Sleeps only without @nowait, on i_data_sem and in a
+ * metadata read.
  * Return: true also where the lookup fails; the write will meet the same error.
  */
-static bool dio_zeroes(struct inode *inode, loff_t pos, size_t len)
+static bool dio_zeroes(struct inode *inode, loff_t pos, size_t len, bool nowait)
 {
 	unsigned int blkbits = inode->i_blkbits;
 	ext4dio_lblk_t first = pos >> blkbits;
@@ -65,21 +68,23 @@ static bool dio_zeroes(struct inode *inode, loff_t pos, size_t len)
 	if (pos + len > i_size_read(inode) || (tail && pos + len == i_size_read(inode)))
 		return true;
 	if (head) {
-		if (!dio_written(inode, first, last - first + 1, &mapped))
+		if (!dio_written(inode, first, last - first + 1, nowait, &mapped))
 			return true;
 		if (mapped > last - first)
 			return false;
 	}
-	return tail && !dio_written(inode, last, 1, &mapped);
+	return tail && !dio_written(inode, last, 1, nowait, &mapped);
 }
 
 /*
  * dio_unmapped - would any block of the range need an allocation or a handle?
  *
  * For NOWAIT, over the whole range and before the first bio: iomap_begin() that
- * refuses the second mapping of a write comes too late for the first.
+ * refuses the second mapping of a write comes too late for the first.  (Reclaim can
+ * still throw an entry out of the cache between here and there; the write is then
+ * short, like one that met an error.)
  *
- * Context: as dio_zeroes().
+ * Context: i_rwsem held; does not sleep, asks the extent status cache only.
  */
 static bool dio_unmapped(struct inode *inode, loff_t pos, size_t len)
 {
@@ -92,7 +97,7 @@ static bool dio_unmapped(struct inode *inode, loff_t pos, size_t len)
 			.m_lblk = lblk,
 			.m_len = last - lblk + 1,
 		};
-		int ret = ext4dio_map_blocks(NULL, inode, &map, 0);
+		int ret = ext4dio_map_blocks(NULL, inode, &map, ext4dio_map_flags(true));
 
 		if (ret <= 0)
 			return true;
@@ -117,7 +122,7 @@ static struct dio_facts dio_facts(struct kiocb *iocb, size_t len)
 	};
 
 	if (f.unaligned)
-		f.zeroes = dio_zeroes(inode, pos, len);
+		f.zeroes = dio_zeroes(inode, pos, len, f.nowait);
 	/* Looked up only where nothing else refuses the write already. */
 	if (f.nowait && !f.security && !f.extends && !f.zeroes)
 		f.unmapped = dio_unmapped(inode, pos, len);

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * One direct RWF_NOWAIT read or write, and what came of it.
+ *
+ *   rwf read|write FILE POS LEN [FRESH-POS]
+ *
+ * A timestamp that is due refuses a write as a lock would.  With FRESH-POS each try
+ * follows at once upon a plain write of LEN there, which brings them up to date, and
+ * is repeated up to 100 times while refused.  Prints "ok", "again", or the error.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+int main(int argc, char **argv)
+{
+	struct iovec iov = { 0 };
+	int tries, fd, write;
+	ssize_t ret;
+
+	if (argc < 5)
+		return 2;
+	write = !strcmp(argv[1], "write");
+	fd = open(argv[2], (write ? O_RDWR : O_RDONLY) | O_DIRECT);
+	iov.iov_len = atoll(argv[4]);
+	if (fd < 0 || posix_memalign(&iov.iov_base, 4096, iov.iov_len)) {
+		perror(argv[2]);
+		return 1;
+	}
+	memset(iov.iov_base, 'N', iov.iov_len);
+	for (tries = argc > 5 ? 100 : 1; tries; tries--) {
+		if (argc > 5 && pwritev(fd, &iov, 1, atoll(argv[5])) < 0)
+			perror("fresh write");
+		if (write)
+			ret = pwritev2(fd, &iov, 1, atoll(argv[3]), RWF_NOWAIT);
+		else
+			ret = preadv2(fd, &iov, 1, atoll(argv[3]), RWF_NOWAIT);
+		if (ret >= 0 || errno != EAGAIN)
+			break;
+	}
+	if (ret == (ssize_t)iov.iov_len)
+		puts("ok");
+	else if (ret < 0)
+		puts(errno == EAGAIN ? "again" : strerror(errno));
+	else
+		printf("%zd bytes\n", ret);
+	return 0;
+}
