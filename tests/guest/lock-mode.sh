@@ -61,7 +61,7 @@ lay_out() {
 	slow $delay
 }
 
-# answer POS1 POS2 LEN [read|nowait]: in words.
+# answer POS1 POS2 LEN [read|aio|nowait]: in words.
 answer() {
 	local result
 	result=$(./overlap "$file" $delay "$@")
@@ -141,6 +141,20 @@ for type in ext4dio ext4; do
 		# (The other is a read: a write would have to be checked itself.)
 		is "$type: a suid file: exclusive for the checks only" \
 			"$(answer "$start" $((start + b)) "$b" read)" checks
+	fi
+
+	# Without extents a hole is filled through the page cache.  That waits for direct
+	# I/O in flight, which holds no lock, before it dirties a page (stock ext4 of some
+	# releases does not).
+	if [ "$type" = ext4dio ]; then
+		new_fs $type "-t ext3"
+		b=$bs
+		lay_out HHHH
+		is "$type: ext3 layout: the fallback to buffered I/O waits for AIO in flight" \
+			"$(./overlap "$file" $delay "$start" $((start + 4 * b)) "$b" aio |
+			grep -o 'waits=. .*data=ok' | cut -d' ' -f1)" waits=1
+		new_fs $type "-b 4096"
+		b=$bs
 	fi
 
 	# NOWAIT: refused where it would wait or allocate, and then nothing is written.

@@ -22,7 +22,8 @@ mount -t ext4dio "$dev" "$mnt"
 xfs_io -fd -c 'pwrite -q 0 64k' "$mnt/file"
 umount "$mnt"
 mount -t ext4dio "$dev" "$mnt"
-is "a NOWAIT read of an extent that is not cached is refused" "$(./rwf read "$mnt/file" 0 4096)" again
+is "a NOWAIT read of an extent that is not cached is refused" \
+	"$(./rwf read "$mnt/file" 0 4096)" again
 is "so is a NOWAIT write" "$(./rwf write "$mnt/file" 0 4096)" again
 xfs_io -d -c 'pread -q 0 4k' "$mnt/file"
 is "once it is cached the read goes through" "$(./rwf read "$mnt/file" 0 4096)" ok
@@ -58,9 +59,11 @@ reports() {
 reported() {
 	ok "$1" test "$(reports "inode #$(stat -c %i "$mnt/$2")")" -gt 0
 }
-is "a NOWAIT read through a bad written extent is refused" "$(./rwf read "$mnt/written" 0 4096)" again
+is "a NOWAIT read through a bad written extent is refused" \
+	"$(./rwf read "$mnt/written" 0 4096)" again
 is "so is a NOWAIT write" "$(./rwf write "$mnt/written" 0 4096)" again
-is "a NOWAIT read through a bad unwritten extent is refused" "$(./rwf read "$mnt/unwritten" 0 4096)" again
+is "a NOWAIT read through a bad unwritten extent is refused" \
+	"$(./rwf read "$mnt/unwritten" 0 4096)" again
 is "so is a NOWAIT write to it" "$(./rwf write "$mnt/unwritten" 0 4096)" again
 is "nothing has been reported by that" "$(reports inode)" 0
 

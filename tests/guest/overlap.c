@@ -2,17 +2,19 @@
 /*
  * Observe from outside what lock a direct write takes.
  *
- *   overlap FILE DELAY_MS POS1 POS2 LEN [read|nowait]
+ *   overlap FILE DELAY_MS POS1 POS2 LEN [read|aio|nowait]
  *
  * FILE begins with one written block of 4 KiB; a direct overwrite of it ("the
  * other"; with read: a direct read) is known to run under the shared lock and
- * takes DELAY_MS on the slow device below.  The write in question goes to POS1 while the other is in flight,
- * and to POS2 before the other starts, so the file must look alike at both:
+ * takes DELAY_MS on the slow device below.  The write in question goes to POS1 while
+ * the other is in flight, and to POS2 before the other starts, so the file must look
+ * alike at both:
  *
  *   waits  it took much longer than one delay: it waited for the other
  *   holds  the other took much longer: it waited for the write in question
  *
  * shared is neither, exclusive is both, exclusive for the checks only is "waits".
+ * With aio the other is submitted asynchronously: it is in flight, but holds no lock.
  * Then the whole file is compared byte for byte with what was there before, with
  * both writes put into it.
  *
@@ -24,11 +26,14 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/aio_abi.h>
 #include <pthread.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
@@ -42,6 +47,7 @@ struct job {
 	size_t len;
 	off_t pos;
 	int read;
+	int aio;
 	ssize_t ret;
 	double ms;
 };
@@ -54,13 +60,34 @@ static double now_ms(void)
 	return t.tv_sec * 1e3 + t.tv_nsec / 1e6;
 }
 
+static ssize_t write_aio(struct job *job)
+{
+	struct iocb cb = {
+		.aio_lio_opcode = IOCB_CMD_PWRITE,
+		.aio_fildes = job->fd,
+		.aio_buf = (uintptr_t)job->buf,
+		.aio_nbytes = job->len,
+		.aio_offset = job->pos,
+	}, *list = &cb;
+	struct io_event event;
+	aio_context_t ctx = 0;
+
+	if (syscall(SYS_io_setup, 1, &ctx) || syscall(SYS_io_submit, ctx, 1, &list) != 1 ||
+	    syscall(SYS_io_getevents, ctx, 1, 1, &event, NULL) != 1)
+		return -1;
+	syscall(SYS_io_destroy, ctx);
+	return event.res;
+}
+
 static void *work(void *arg)
 {
 	struct job *job = arg;
 	struct iovec iov = { job->buf, job->len };
 	double start = now_ms();
 
-	if (job->read)
+	if (job->aio)
+		job->ret = write_aio(job);
+	else if (job->read)
 		job->ret = preadv2(job->fd, &iov, 1, job->pos, job->flags);
 	else
 		job->ret = pwritev2(job->fd, &iov, 1, job->pos, job->flags);
@@ -135,6 +162,7 @@ int main(int argc, char **argv)
 	one.flags = nowait ? RWF_NOWAIT : 0;
 	other.len = BLOCK;
 	other.read = argc > 6 && !strcmp(argv[6], "read");
+	other.aio = argc > 6 && !strcmp(argv[6], "aio");
 	if (posix_memalign((void **)&one.buf, BLOCK, one.len + BLOCK) ||
 	    posix_memalign((void **)&other.buf, BLOCK, BLOCK))
 		return 1;

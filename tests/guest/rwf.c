@@ -2,11 +2,12 @@
 /*
  * One direct RWF_NOWAIT read or write, and what came of it.
  *
- *   rwf read|write FILE POS LEN [FRESH-POS]
+ *   rwf read|write FILE POS LEN [FRESH-POS|unaligned]
  *
  * A timestamp that is due refuses a write as a lock would.  With FRESH-POS each try
  * follows at once upon a plain write of LEN there, which brings them up to date, and
- * is repeated up to 100 times while refused.  Prints "ok", "again", or the error.
+ * is repeated up to 100 times while refused.  With unaligned the memory is not
+ * aligned, and the call may wait.  Prints "ok", "again", or the error.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -20,24 +21,28 @@
 int main(int argc, char **argv)
 {
 	struct iovec iov = { 0 };
-	int tries, fd, write;
+	int tries, fd, write, unaligned, fresh;
 	ssize_t ret;
 
 	if (argc < 5)
 		return 2;
 	write = !strcmp(argv[1], "write");
+	unaligned = argc > 5 && !strcmp(argv[5], "unaligned");
+	fresh = argc > 5 && !unaligned;
 	fd = open(argv[2], (write ? O_RDWR : O_RDONLY) | O_DIRECT);
 	iov.iov_len = atoll(argv[4]);
-	if (fd < 0 || posix_memalign(&iov.iov_base, 4096, iov.iov_len)) {
+	if (fd < 0 || posix_memalign(&iov.iov_base, 4096, iov.iov_len + 1)) {
 		perror(argv[2]);
 		return 1;
 	}
+	iov.iov_base = (char *)iov.iov_base + unaligned;
 	memset(iov.iov_base, 'N', iov.iov_len);
-	for (tries = argc > 5 ? 100 : 1; tries; tries--) {
-		if (argc > 5 && pwritev(fd, &iov, 1, atoll(argv[5])) < 0)
+	for (tries = fresh ? 100 : 1; tries; tries--) {
+		if (fresh && pwritev(fd, &iov, 1, atoll(argv[5])) < 0)
 			perror("fresh write");
 		if (write)
-			ret = pwritev2(fd, &iov, 1, atoll(argv[3]), RWF_NOWAIT);
+			ret = pwritev2(fd, &iov, 1, atoll(argv[3]),
+				       unaligned ? 0 : RWF_NOWAIT);
 		else
 			ret = preadv2(fd, &iov, 1, atoll(argv[3]), RWF_NOWAIT);
 		if (ret >= 0 || errno != EAGAIN)
