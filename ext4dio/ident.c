@@ -10,7 +10,7 @@
 #include "ident.h"
 #include "origin.h"
 
-#define EXT4DIO_DESCRIPTION "ext4 of the running kernel, forked for direct I/O work"
+#define EXT4DIO_DESCRIPTION "ext4 with concurrent direct I/O writes"
 
 /**
  * ext4dio_announce - say once, at the first mount, what is mounted here
