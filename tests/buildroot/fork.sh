@@ -114,20 +114,26 @@ is "the next run removes what a killed one left behind" \
 # --- rules -----------------------------------------------------------------
 
 # The tree with the drain taken out of the buffered write path needs the rule; the
-# tree that this gives has it.
+# tree that this gives has it.  No other rule is there to be refused first.
 rule=drain-before-buffered
+mkdir -p "$work/one/rules"
+cp -r ext4dio/fork/identity "$work/one"
+cp "ext4dio/fork/rules/$rule.cocci" "$work/one/rules"
+fork_with_rule() {
+	forks --out "$out" --ksrc "$tree" --rules-dir "$work/one"
+}
 edit_buffered() {
 	sed -i "/^static ssize_t ext4_buffered_write_iter/,/^}/ { $1 }" "$tree/fs/ext4/file.c"
 }
 edit_buffered '/inode_dio_wait(inode);/d'
 ok "a rule that fits is applied and the build says so" \
-	grep -q "rule $rule: applied, 1 place" <<< "$(forks --out "$out" --ksrc "$tree")"
+	grep -q "rule $rule: applied, 1 place" <<< "$(fork_with_rule)"
 is "and its change is in the result" \
 	"$(sed -n '/^static ssize_t ext4dio_buffered_write_iter/,/^}/p' "$out/file.c" |
 		grep -A1 'inode_lock(inode);' | tail -1 | tr -d '\t')" "inode_dio_wait(inode);"
 edit_buffered 's/inode_lock(inode);/&\n\tinode_dio_wait(inode);/'
 ok "a kernel that has the change already is left alone and the build says so" \
-	grep -q "rule $rule: already there" <<< "$(forks --out "$out" --ksrc "$tree")"
+	grep -q "rule $rule: already there" <<< "$(fork_with_rule)"
 is "the change is not made twice" \
 	"$(sed -n '/^static ssize_t ext4dio_buffered_write_iter/,/^}/p' "$out/file.c" |
 		grep -c 'inode_dio_wait(inode);')" 1
@@ -136,15 +142,15 @@ edit_buffered '/inode_dio_wait(inode);/d; s/inode_lock(inode)/ext4_lock_it(inode
 before=$(stat -c %i "$out")
 refuses "a tree where a rule finds nothing is refused by rule, file and kernel" \
 	"rule '$rule' does not fit file.c of kernel $kver_re .*0 places instead of 1" \
-	forks --out "$out" --ksrc "$tree"
+	fork_with_rule
 is "a refused tree leaves the last good fork in place" "$(stat -c %i "$out")" "$before"
 sed -i 's/ext4_buffered_write_iter/ext4_other_write_iter/' "$tree/fs/ext4/file.c"
 refuses "so is a tree without the function" \
 	"rule '$rule' does not fit file.c.*no function ext4_buffered_write_iter" \
-	forks --out "$out" --ksrc "$tree"
+	fork_with_rule
 rm "$tree/fs/ext4/file.c"
 refuses "so is a tree without the file" "rule '$rule' does not fit file.c.*no such file" \
-	forks --out "$out" --ksrc "$tree"
+	fork_with_rule
 fresh_tree
 sed -i '0,/\tregister_as_ext3();/s///' "$tree/fs/ext4/super.c"
 sed -i 's/\tregister_as_ext2();//' "$tree/fs/ext4/super.c"
