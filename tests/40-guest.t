@@ -14,7 +14,7 @@ guest() {
 mkdir -p build/tools
 for tool in overlap rwf torture; do
 	cc -O2 -Wall -Wextra -Werror -static -pthread -o "build/tools/$tool" \
-		"tests/guest/$tool.c" || exit
+		"tests/guest/$tool.c" -luring || exit
 done
 
 # With slab_nomerge every slab cache shows under its own name.
@@ -24,6 +24,8 @@ for kernel in $EXT4DIO_KERNELS; do
 	guest "$kernel" same-device --expect 'Aborting journal on device'
 	guest "$kernel" features
 	guest "$kernel" lock-mode --send build/tools/overlap
+	guest "$kernel" fallback --send build/tools/overlap \
+		--expect 'Page cache invalidation failure' --expect 'Collision with buffered'
 	guest "$kernel" integrity --send build/tools/torture
 	guest "$kernel" errors --send build/tools/rwf
 	guest "$kernel" nowait --send build/tools/rwf \

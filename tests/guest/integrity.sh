@@ -37,4 +37,19 @@ torture "1 KiB blocks" "-b 1024"
 torture "bigalloc" "-O bigalloc -C 16384"
 torture "ext3 layout" "-t ext3"
 
+# The same by another's judgement: fio's own verification, into a hole.
+mkfs.ext4 -qF "$dev"
+mount -t ext4dio "$dev" "$mnt"
+for bs in 3k 4k 28k; do
+	truncate -s 16M "$mnt/fio"
+	ok "fio verifies random $bs writes of four jobs by io_uring" \
+		fio --name=verify --filename="$mnt/fio" --direct=1 --ioengine=io_uring \
+		--iodepth=16 --rw=randwrite --bs=$bs --numjobs=4 --size=1m --offset_increment=1m \
+		--allow_file_create=0 --create_on_open=1 --fallocate=none --randseed="$seed" \
+		--verify=crc32c --verify_fatal=1 --output=/tmp/fio.txt
+	rm "$mnt/fio"
+done
+umount "$mnt"
+fsck_clean "$dev"
+
 done_testing

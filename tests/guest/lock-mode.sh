@@ -15,6 +15,8 @@ file=$mnt/file
 mkdir -p "$mnt"
 modprobe brd rd_nr=1 rd_size=262144
 modprobe dm-delay
+# cap_net_raw, as setcap(8) stores it (struct vfs_cap_data, version 2).
+capability=0x0100000200200000000000000000000000000000
 sectors=$(blockdev --getsz /dev/ram0)
 
 # slow MS: reads and writes of the device take MS from now on.
@@ -61,7 +63,7 @@ lay_out() {
 	slow $delay
 }
 
-# answer POS1 POS2 LEN [read|aio|nowait]: in words.
+# answer POS1 POS2 LEN [read|aio|nowait|by-aio|by-uring]: in words.
 answer() {
 	local result
 	result=$(./overlap "$file" $delay "$@")
@@ -76,20 +78,26 @@ answer() {
 }
 
 # row DESC PATTERN OFFSET LENGTH WANT STOCK: a write at OFFSET of each copy of the
-# pattern; WANT of ext4dio, STOCK of ext4 ("-" for: do not ask).
+# pattern, once by each of $ways; WANT of ext4dio, STOCK of ext4 ("-" for: do not ask).
 row() {
-	local want=$5
+	local want=$5 by
 	[ "$type" = ext4dio ] || want=$6
 	[ "$want" != - ] || return 0
-	lay_out "$2"
-	is "$type, $fs: $1 is $want" \
-		"$(answer $((start + $3)) $((start + unit + $3)) "$4")" "$want"
+	for by in $ways; do
+		lay_out "$2"
+		is "$type, $fs, $by: $1 is $want" "$(answer $((start + $3)) \
+			$((start + unit + $3)) "$4" "by-$by")" "$want"
+	done
 }
 
 for type in ext4dio ext4; do
 	for fs in "4 KiB blocks" "1 KiB blocks" "bigalloc"; do
+		ways=sync
 		case $fs in
-		4*) new_fs $type "-b 4096" ;;
+		4*)
+			new_fs $type "-b 4096"
+			[ $type = ext4 ] || ways="sync aio uring"
+			;;
 		1*) new_fs $type "-b 1024" ;;
 		b*) new_fs $type "-b 4096 -O bigalloc -C 16384" ;;
 		esac
@@ -141,6 +149,12 @@ for type in ext4dio ext4; do
 		# (The other is a read: a write would have to be checked itself.)
 		is "$type: a suid file: exclusive for the checks only" \
 			"$(answer "$start" $((start + b)) "$b" read)" checks
+		lay_out WW
+		setfattr -n security.capability -v "$capability" "$file"
+		is "$type: a file with capabilities: exclusive for the checks only" \
+			"$(answer "$start" $((start + b)) "$b" read)" checks
+		refuses "$type: which the write has dropped" "No such attribute" \
+			getfattr -n security.capability "$file"
 	fi
 
 	# Without extents a hole is filled through the page cache.  That waits for direct

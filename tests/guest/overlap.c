@@ -2,7 +2,7 @@
 /*
  * Observe from outside what lock a direct write takes.
  *
- *   overlap FILE DELAY_MS POS1 POS2 LEN [read|aio|nowait]
+ *   overlap FILE DELAY_MS POS1 POS2 LEN [read|aio|aio-cold|nowait|by-aio|by-uring]
  *
  * FILE begins with one written block of 4 KiB; a direct overwrite of it ("the
  * other"; with read: a direct read) is known to run under the shared lock and
@@ -15,17 +15,23 @@
  *
  * shared is neither, exclusive is both, exclusive for the checks only is "waits".
  * With aio the other is submitted asynchronously: it is in flight, but holds no lock.
- * Then the whole file is compared byte for byte with what was there before, with
- * both writes put into it.
+ * It is then 1 KiB long, for the write in question to meet it within a page.  With
+ * aio-cold the device's page cache is dropped first, so that a mapping that is not in
+ * the inode has to be read.  With by-aio or by-uring the write in question is
+ * asynchronous; its time ends with its completion.
+ *
+ * Then the whole file is compared byte for byte with what was there before, with both
+ * writes put into it.
  *
  * With nowait: RWF_NOWAIT at POS1.  A timestamp that is due refuses it like a lock
  * would, so each try follows at once upon a write that brings them up to date.
  *
- * Prints "waits=0|1 holds=0|1 errno=N bytes=N data=ok|bad".
+ * Prints "waits=0|1 holds=0|1 errno=N bytes=N data=ok|bad fsync=ok|failed".
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <liburing.h>
 #include <linux/aio_abi.h>
 #include <pthread.h>
 #include <stdint.h>
@@ -40,14 +46,15 @@
 
 #define BLOCK 4096
 
+enum how { WRITE, READ, AIO, URING };
+
 struct job {
 	int fd;
 	int flags;
+	enum how how;
 	char *buf;
 	size_t len;
 	off_t pos;
-	int read;
-	int aio;
 	ssize_t ret;
 	double ms;
 };
@@ -75,8 +82,25 @@ static ssize_t write_aio(struct job *job)
 	if (syscall(SYS_io_setup, 1, &ctx) || syscall(SYS_io_submit, ctx, 1, &list) != 1 ||
 	    syscall(SYS_io_getevents, ctx, 1, 1, &event, NULL) != 1)
 		return -1;
-	syscall(SYS_io_destroy, ctx);
+	/* No io_destroy: it waits for a grace period, which would be measured as well. */
 	return event.res;
+}
+
+static ssize_t write_uring(struct job *job)
+{
+	struct io_uring_cqe *cqe;
+	struct io_uring ring;
+	ssize_t ret = io_uring_queue_init(1, &ring, 0);
+
+	if (ret)
+		return ret;
+	io_uring_prep_write(io_uring_get_sqe(&ring), job->fd, job->buf, job->len, job->pos);
+	io_uring_submit(&ring);
+	ret = io_uring_wait_cqe(&ring, &cqe);
+	if (!ret)
+		ret = cqe->res;
+	io_uring_queue_exit(&ring);
+	return ret;
 }
 
 static void *work(void *arg)
@@ -85,13 +109,21 @@ static void *work(void *arg)
 	struct iovec iov = { job->buf, job->len };
 	double start = now_ms();
 
-	if (job->aio)
-		job->ret = write_aio(job);
-	else if (job->read)
-		job->ret = preadv2(job->fd, &iov, 1, job->pos, job->flags);
-	else
+	switch (job->how) {
+	case WRITE:
 		job->ret = pwritev2(job->fd, &iov, 1, job->pos, job->flags);
-	if (job->ret < 0)
+		break;
+	case READ:
+		job->ret = preadv2(job->fd, &iov, 1, job->pos, job->flags);
+		break;
+	case AIO:
+		job->ret = write_aio(job);
+		break;
+	case URING:
+		job->ret = write_uring(job);
+		break;
+	}
+	if (job->ret < 0 && job->how != URING)
 		job->ret = -errno;
 	job->ms = now_ms() - start;
 	return NULL;
@@ -131,9 +163,20 @@ static char *load(const char *path, off_t *size)
 	return data;
 }
 
+static void drop_caches(void)
+{
+	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY);
+
+	if (fd < 0 || write(fd, "1", 1) != 1) {
+		perror("drop_caches");
+		exit(1);
+	}
+	close(fd);
+}
+
 static void apply(char *model, off_t *size, const struct job *job)
 {
-	if (job->ret <= 0 || job->read)
+	if (job->ret <= 0 || job->how == READ)
 		return;
 	memcpy(model + job->pos, job->buf, job->ret);
 	if (job->pos + job->ret > *size)
@@ -143,7 +186,8 @@ static void apply(char *model, off_t *size, const struct job *job)
 int main(int argc, char **argv)
 {
 	struct job other = { 0 }, one = { 0 }, two;
-	int nowait = argc > 6 && !strcmp(argv[6], "nowait");
+	const char *mode = argc > 6 ? argv[6] : "";
+	int nowait = !strcmp(mode, "nowait");
 	int waits = 0, holds = 0, tries;
 	off_t size, size_after;
 	char *model, *after;
@@ -161,8 +205,16 @@ int main(int argc, char **argv)
 	one.len = atoll(argv[5]);
 	one.flags = nowait ? RWF_NOWAIT : 0;
 	other.len = BLOCK;
-	other.read = argc > 6 && !strcmp(argv[6], "read");
-	other.aio = argc > 6 && !strcmp(argv[6], "aio");
+	if (!strcmp(mode, "read")) {
+		other.how = READ;
+	} else if (!strncmp(mode, "aio", 3)) {
+		other.how = AIO;
+		other.len = 1024;
+	} else if (!strcmp(mode, "by-aio")) {
+		one.how = AIO;
+	} else if (!strcmp(mode, "by-uring")) {
+		one.how = URING;
+	}
 	if (posix_memalign((void **)&one.buf, BLOCK, one.len + BLOCK) ||
 	    posix_memalign((void **)&other.buf, BLOCK, BLOCK))
 		return 1;
@@ -173,6 +225,8 @@ int main(int argc, char **argv)
 	two.ret = 0;
 
 	model = load(argv[1], &size);
+	if (!strcmp(mode, "aio-cold"))
+		drop_caches();
 	if (nowait) {
 		for (tries = 0; tries < 100; tries++) {
 			work(&other);
@@ -192,8 +246,9 @@ int main(int argc, char **argv)
 		apply(model, &size, &two);
 	}
 	after = load(argv[1], &size_after);
-	printf("waits=%d holds=%d errno=%d bytes=%zd data=%s\n", waits, holds,
+	printf("waits=%d holds=%d errno=%d bytes=%zd data=%s fsync=%s\n", waits, holds,
 	       one.ret < 0 ? (int)-one.ret : 0, one.ret < 0 ? 0 : one.ret,
-	       size == size_after && !memcmp(model, after, size) ? "ok" : "bad");
+	       size == size_after && !memcmp(model, after, size) ? "ok" : "bad",
+	       fsync(one.fd) ? "failed" : "ok");
 	return 0;
 }

@@ -10,16 +10,17 @@
  * phase to phase: within a block, across blocks, whole blocks.  Each phase begins
  * with a random mix of written, unwritten and missing blocks.
  *
- * A thread writes random parts of its runs: synchronously, by AIO with several in
- * flight, or with RWF_NOWAIT; reads them back; punches and preallocates.  Meanwhile
- * one thread moves the end of the file up and down behind the checked part, and
- * appends there.  At the end of each phase the whole checked part is compared with
- * what its owners wrote, direct and through the page cache.  SHADOW gets a copy of
- * it, to be compared again after a remount.
+ * A thread writes random parts of its runs: synchronously, by AIO or io_uring with
+ * several in flight, or with RWF_NOWAIT; reads them back; punches and preallocates.
+ * Meanwhile one thread moves the end of the file up and down behind the checked part,
+ * and appends there.  At the end of each phase the whole checked part is compared with
+ * what its owners wrote, direct and through the page cache.  SHADOW gets a copy of it,
+ * to be compared again after a remount.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <liburing.h>
 #include <linux/aio_abi.h>
 #include <linux/falloc.h>
 #include <pthread.h>
@@ -44,9 +45,9 @@ static const char *path;
 static unsigned char *shadow;
 static int run_length;
 static volatile int stop;
-static long counts[5];
+static long counts[6];
 
-enum { WRITES, AIOS, NOWAITS, READS, PUNCHES };
+enum { WRITES, AIOS, URINGS, NOWAITS, READS, PUNCHES };
 
 static void die(const char *what)
 {
@@ -137,88 +138,124 @@ static void write_sync(int fd, unsigned char *buf, struct span s, int flags)
 	}
 }
 
-/* DEPTH writes to different runs at once. */
-static void write_aio(int fd, aio_context_t ctx, unsigned char **bufs, unsigned int *seed,
-		      int me, unsigned int stamp)
+/* DEPTH writes to different runs at once, and what they have in flight. */
+struct batch {
+	aio_context_t aio;
+	struct io_uring ring;
+	unsigned char *bufs[DEPTH];
+	struct span spans[DEPTH];
+	int n;
+};
+
+static void batch_pick(struct batch *b, unsigned int *seed, int me, unsigned int stamp)
+{
+	int runs[DEPTH], i;
+
+	for (b->n = 0; b->n < DEPTH; b->n++) {
+		b->spans[b->n] = pick(seed, me, &runs[b->n]);
+		for (i = 0; i < b->n; i++)
+			if (runs[i] == runs[b->n])
+				return;
+		fill(b->bufs[b->n], b->spans[b->n], stamp + b->n);
+	}
+}
+
+static void batch_done(struct batch *b, int i, long long res, const char *how)
+{
+	struct span s = b->spans[i];
+
+	if (res != (long long)s.len) {
+		fprintf(stderr, "torture: %s of %zu at %lld gave %lld\n", how, s.len,
+			(long long)s.pos, res);
+		_exit(1);
+	}
+	memcpy(shadow + s.pos, b->bufs[i], s.len);
+}
+
+static void batch_aio(struct batch *b, int fd)
 {
 	struct iocb cb[DEPTH], *list[DEPTH];
-	struct io_event events[DEPTH];
-	struct span spans[DEPTH];
-	int runs[DEPTH];
-	int n = 0, i, got, run;
+	struct io_event event;
+	int i;
 
-	while (n < DEPTH) {
-		struct span s = pick(seed, me, &run);
-
-		for (i = 0; i < n && runs[i] != run; i++)
-			;
-		if (i < n)
-			break;
-		runs[n] = run;
-		spans[n] = s;
-		fill(bufs[n], s, stamp + n);
-		memset(&cb[n], 0, sizeof(cb[n]));
-		cb[n].aio_lio_opcode = IOCB_CMD_PWRITE;
-		cb[n].aio_fildes = fd;
-		cb[n].aio_buf = (uintptr_t)bufs[n];
-		cb[n].aio_nbytes = s.len;
-		cb[n].aio_offset = s.pos;
-		cb[n].aio_data = n;
-		list[n] = &cb[n];
-		n++;
+	memset(cb, 0, sizeof(cb));
+	for (i = 0; i < b->n; i++) {
+		cb[i].aio_lio_opcode = IOCB_CMD_PWRITE;
+		cb[i].aio_fildes = fd;
+		cb[i].aio_buf = (uintptr_t)b->bufs[i];
+		cb[i].aio_nbytes = b->spans[i].len;
+		cb[i].aio_offset = b->spans[i].pos;
+		cb[i].aio_data = i;
+		list[i] = &cb[i];
 	}
-	if (syscall(SYS_io_submit, ctx, n, list) != n)
+	if (syscall(SYS_io_submit, b->aio, b->n, list) != b->n)
 		die("io_submit");
-	for (got = 0; got < n;) {
-		long ret = syscall(SYS_io_getevents, ctx, 1, n - got, events, NULL);
-
-		if (ret < 1)
+	for (i = 0; i < b->n; i++) {
+		if (syscall(SYS_io_getevents, b->aio, 1, 1, &event, NULL) != 1)
 			die("io_getevents");
-		for (i = 0; i < ret; i++) {
-			struct span s = spans[events[i].data];
-
-			if (events[i].res != (long long)s.len) {
-				fprintf(stderr, "torture: AIO of %zu gave %lld\n", s.len,
-					(long long)events[i].res);
-				_exit(1);
-			}
-			memcpy(shadow + s.pos, bufs[events[i].data], s.len);
-		}
-		got += ret;
+		batch_done(b, event.data, event.res, "AIO");
 	}
-	__sync_fetch_and_add(&counts[AIOS], n);
+	__sync_fetch_and_add(&counts[AIOS], b->n);
+}
+
+static void batch_uring(struct batch *b, int fd)
+{
+	struct io_uring_cqe *cqe;
+	int i;
+
+	for (i = 0; i < b->n; i++) {
+		struct io_uring_sqe *sqe = io_uring_get_sqe(&b->ring);
+
+		io_uring_prep_write(sqe, fd, b->bufs[i], b->spans[i].len, b->spans[i].pos);
+		sqe->user_data = i;
+	}
+	if (io_uring_submit(&b->ring) != b->n)
+		die("io_uring_submit");
+	for (i = 0; i < b->n; i++) {
+		if (io_uring_wait_cqe(&b->ring, &cqe))
+			die("io_uring_wait_cqe");
+		batch_done(b, cqe->user_data, cqe->res, "io_uring write");
+		io_uring_cqe_seen(&b->ring, cqe);
+	}
+	__sync_fetch_and_add(&counts[URINGS], b->n);
 }
 
 static void *writer(void *arg)
 {
 	int me = (intptr_t)arg & 0xff, fd = open_direct(), i, run;
 	unsigned int seed = ((intptr_t)arg >> 8) + me, stamp = seed;
-	unsigned char *bufs[DEPTH];
-	aio_context_t ctx = 0;
+	struct batch b = { 0 };
+	unsigned char *buf = aligned(MAX_RUN * SECTOR);
 
 	for (i = 0; i < DEPTH; i++)
-		bufs[i] = aligned(MAX_RUN * SECTOR);
-	if (syscall(SYS_io_setup, DEPTH, &ctx))
+		b.bufs[i] = aligned(MAX_RUN * SECTOR);
+	if (syscall(SYS_io_setup, DEPTH, &b.aio))
 		die("io_setup");
+	if (io_uring_queue_init(DEPTH, &b.ring, 0))
+		die("io_uring_queue_init");
 	while (!stop) {
 		struct span s = pick(&seed, me, &run);
 		int what = rand_r(&seed) % 100;
 
 		stamp += DEPTH;
 		if (what < 45) {
-			fill(bufs[0], s, stamp);
-			write_sync(fd, bufs[0], s, 0);
+			fill(buf, s, stamp);
+			write_sync(fd, buf, s, 0);
 			__sync_fetch_and_add(&counts[WRITES], 1);
 		} else if (what < 70) {
-			write_aio(fd, ctx, bufs, &seed, me, stamp);
+			batch_pick(&b, &seed, me, stamp);
+			if (what & 1)
+				batch_aio(&b, fd);
+			else
+				batch_uring(&b, fd);
 		} else if (what < 80) {
-			fill(bufs[0], s, stamp);
-			write_sync(fd, bufs[0], s, RWF_NOWAIT);
+			fill(buf, s, stamp);
+			write_sync(fd, buf, s, RWF_NOWAIT);
 			__sync_fetch_and_add(&counts[NOWAITS], 1);
 		} else if (what < 92) {
-			if (pread(fd, bufs[0], s.len, s.pos) != (ssize_t)s.len)
+			if (pread(fd, buf, s.len, s.pos) != (ssize_t)s.len)
 				die("read");
-			compare(bufs[0], s, "read back");
+			compare(buf, s, "read back");
 			__sync_fetch_and_add(&counts[READS], 1);
 		} else if (what < 97) {
 			if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
@@ -232,7 +269,8 @@ static void *writer(void *arg)
 			die("preallocate");
 		}
 	}
-	syscall(SYS_io_destroy, ctx);
+	io_uring_queue_exit(&b.ring);
+	syscall(SYS_io_destroy, b.aio);
 	close(fd);
 	return NULL;
 }
@@ -332,7 +370,8 @@ int main(int argc, char **argv)
 	fd = open(argv[2], O_WRONLY | O_CREAT | O_TRUNC, 0600);
 	if (fd < 0 || write(fd, shadow, SIZE) != SIZE || fsync(fd))
 		die(argv[2]);
-	printf("%ld writes, %ld AIO, %ld NOWAIT, %ld reads, %ld punches\n", counts[WRITES],
-	       counts[AIOS], counts[NOWAITS], counts[READS], counts[PUNCHES]);
+	printf("%ld writes, %ld AIO, %ld io_uring, %ld NOWAIT, %ld reads, %ld punches\n",
+	       counts[WRITES], counts[AIOS], counts[URINGS], counts[NOWAITS], counts[READS],
+	       counts[PUNCHES]);
 	return 0;
 }
