@@ -7,6 +7,7 @@ KSRC	?=
 BUILD	?= build/$(KVER)
 ANY_RELEASE ?=
 KERNELS	?= $(shell tests/lab/lab list)
+BENCH	?= --total 32M --workloads device,overwrite,mixed,stripe,hole,zeroing,append,read
 
 version	:= $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
 dkms_src := /usr/src/ext4dio-$(version)
@@ -58,6 +59,11 @@ dkms-remove:
 demo: deps
 	@tests/demo $(lastword $(KERNELS))
 
+#: make bench           the A/B benchmark in guests of KERNELS; report in build/bench (root)
+bench:
+	@tests/deps gnuplot-nox
+	@tests/bench $(KERNELS) -- $(BENCH)
+
 #: make check           all tests, in guests of each kernel of KERNELS (root)
 check: deps
 	@tests/check $(KERNELS)
@@ -80,6 +86,7 @@ clean:
 #: KSRC=PATH            kernel source tree or tarball          [found in /usr/src]
 #: BUILD=FOLDER         where to build                         [build/KVER]
 #: ANY_RELEASE=1        allow source and headers of different stable releases
-#: KERNELS="6.12 7.2"   guest kernels for demo and check       [all of tests/lab/kernels]
+#: KERNELS="6.12 7.2"   guest kernels for demo, bench, check   [all of tests/lab/kernels]
+#: BENCH="ARGUMENTS"    for tools/ext4dio-ab run               [all tests and shapes, 32 MiB]
 
-.PHONY: all help module fork install dkms-install dkms-remove demo check style deps clean
+.PHONY: all help module fork install dkms-install dkms-remove demo bench check style deps clean
