@@ -10,4 +10,5 @@ latency_us=2000
 dev=$(null_blk_new bench 1024 $latency_us)
 tools/ext4dio-ab run --device "$dev" --out "$OUT" \
 	--device-note "null_blk, memory-backed, $((latency_us / 1000)) ms completion latency" \
-	"$@"
+	"$@" |
+	sed -u "\|^$OUT: |,\$d"	# where the files are on the host, tests/bench says

@@ -97,8 +97,8 @@ def table(result):
                 times = [spread(cell.values(side, f))[0] / 1000
                          for f in ("p50_us", "p99_us", "p999_us")]
                 cpu = spread(cell.values(side, "cpu_us_per_io"))[0]
-                line = (f"{cell.jobs:>4} {side:<22} "
-                        f"{f'{middle:,.0f} ({low:,.0f}-{high:,.0f})':>22}"
+                extent = f" ({low:,.0f}-{high:,.0f})" if low < high else ""
+                line = (f"{cell.jobs:>4} {side:<22} {f'{middle:,.0f}{extent}':>22}"
                         + "".join(f" {t:>6.1f}ms" for t in times) + f" {cpu:>5.0f}us")
                 if side not in (base, "device"):
                     line += "  " + ratio_text(cell.ratio(side, base), cell.floor)
