@@ -10,6 +10,8 @@ static enum dio_reason dio_reason(const struct dio_facts *f)
 		return f->nowait ? DIO_AGAIN_EXTEND : DIO_EXCL_EXTEND;
 	if (f->unaligned && f->zeroes)
 		return f->nowait ? DIO_AGAIN_ZEROING : DIO_EXCL_ZEROING;
+	if (f->split)
+		return f->nowait ? DIO_AGAIN_SPLIT : DIO_EXCL_SPLIT;
 	if (f->nowait && f->unmapped)
 		return DIO_AGAIN_UNMAPPED;
 	return DIO_SHARED;
@@ -17,17 +19,22 @@ static enum dio_reason dio_reason(const struct dio_facts *f)
 
 /**
  * ext4dio_dio_decide - decide how a direct write has to run
+ * @policy: of the mount
  * @facts: what is known of it
  *
  * The reason names the first fact that stands against the shared lock; what has
  * to be done follows from all of them: a write that drops privileges and extends
  * the file as well is waited for like any extending one.
  *
+ * %DIO_POLICY_STOCK only adds to that, what stock ext4 does: it keeps the lock that it
+ * has taken exclusively for the I/O as well, drains before every unaligned write to a
+ * range that is split, and waits for every unaligned write that is exclusive.
+ *
  * Context: any; the answer holds as long as the facts do, that is while i_rwsem
  * is held at least shared.
  * Return: the decision.
  */
-struct dio_decision ext4dio_dio_decide(const struct dio_facts *facts)
+struct dio_decision ext4dio_dio_decide(enum dio_policy policy, const struct dio_facts *facts)
 {
 	struct dio_decision d = { .reason = dio_reason(facts) };
 	bool zeroes = facts->unaligned && facts->zeroes;
@@ -37,8 +44,13 @@ struct dio_decision ext4dio_dio_decide(const struct dio_facts *facts)
 		return d;
 	}
 	d.exclusive_io = facts->extends || zeroes;
-	d.exclusive = facts->security || d.exclusive_io;
+	d.exclusive = facts->security || facts->split || d.exclusive_io;
 	d.drain = zeroes;
 	d.wait = d.exclusive_io;
+	if (policy == DIO_POLICY_STOCK) {
+		d.exclusive_io = d.exclusive;
+		d.drain = facts->unaligned && (facts->zeroes || facts->split);
+		d.wait = d.exclusive && (facts->unaligned || facts->extends);
+	}
 	return d;
 }

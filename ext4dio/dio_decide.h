@@ -16,12 +16,27 @@
 #endif
 
 /**
+ * enum dio_policy - by which rule a mount decides
+ * @DIO_POLICY_SHARED: shared unless something stands against it; the default
+ * @DIO_POLICY_STOCK: as stock ext4 before Linux 7.3: shared only where one lookup finds
+ *                    all of the range in one extent of one kind.  What a write must be
+ *                    exclusive for under the other policy, it is exclusive for here.
+ */
+enum dio_policy {
+	DIO_POLICY_SHARED,
+	DIO_POLICY_STOCK,
+	DIO_POLICIES,
+};
+
+/**
  * struct dio_facts - what is known of one direct write under i_rwsem
  * @security: file privileges (suid, sgid, capabilities) may have to be dropped
  * @extends: it ends past i_size or past i_disksize
  * @unaligned: offset or length is no multiple of the file system block size
  * @zeroes: iomap would zero the rest of a partly covered block; looked up, and
  *          true, only for unaligned writes
+ * @split: one lookup does not find all of the range in one extent; looked up, and
+ *         true, only under %DIO_POLICY_STOCK
  * @nowait: IOCB_NOWAIT
  * @unmapped: some block of the range needs an allocation or a journal handle;
  *            looked up, and true, only for IOCB_NOWAIT
@@ -31,30 +46,57 @@ struct dio_facts {
 	bool extends;
 	bool unaligned;
 	bool zeroes;
+	bool split;
 	bool nowait;
 	bool unmapped;
 };
 
 /**
- * enum dio_reason - why a direct write runs as it does
- * @DIO_SHARED: nothing stands against the shared lock
- * @DIO_EXCL_SECURITY: exclusive for the check that drops privileges
- * @DIO_EXCL_EXTEND: exclusive because the file grows
- * @DIO_EXCL_ZEROING: exclusive because part of a block is zeroed
- * @DIO_AGAIN_SECURITY: NOWAIT, and would be %DIO_EXCL_SECURITY
- * @DIO_AGAIN_EXTEND: NOWAIT, and would be %DIO_EXCL_EXTEND
- * @DIO_AGAIN_ZEROING: NOWAIT, and would be %DIO_EXCL_ZEROING
- * @DIO_AGAIN_UNMAPPED: NOWAIT, and part of the range has no block to write to
+ * DIO_REASONS - every way a direct write can go, with its name in sysfs and traces
+ * @R: macro that is given the part after DIO_ of each &enum dio_reason, and the name
+ *
+ * Each direct write is counted under one of them.  The AGAIN ones are refused with
+ * -EAGAIN because of IOCB_NOWAIT, before anything is written:
+ *
+ *	SHARED		nothing stands against the shared lock
+ *	EXCL_SECURITY	exclusive for the check that drops privileges
+ *	EXCL_EXTEND	exclusive because the file grows
+ *	EXCL_ZEROING	exclusive because part of a block is zeroed
+ *	EXCL_SPLIT	exclusive because stock ext4 is (%DIO_POLICY_STOCK)
+ *	AGAIN_SECURITY	would be EXCL_SECURITY
+ *	AGAIN_EXTEND	would be EXCL_EXTEND
+ *	AGAIN_ZEROING	would be EXCL_ZEROING
+ *	AGAIN_SPLIT	would be EXCL_SPLIT
+ *	AGAIN_UNMAPPED	part of the range has no block to write to, or none that is known
+ *			without sleeping
+ *	AGAIN_LOCK	somebody holds i_rwsem
+ *	AGAIN_TIME	a timestamp is due, which needs a journal handle
+ *	BUFFERED	the file does not do direct I/O: journalled data, inline data, or
+ *			unaligned encryption; through the page cache instead
+ *	FAILED		failed in the checks (a limit, a quota, an error), wrote nothing
  */
+#define DIO_REASONS(R)				\
+	R(SHARED,	  shared)		\
+	R(EXCL_SECURITY,  exclusive_security)	\
+	R(EXCL_EXTEND,	  exclusive_extend)	\
+	R(EXCL_ZEROING,	  exclusive_zeroing)	\
+	R(EXCL_SPLIT,	  exclusive_split)	\
+	R(AGAIN_SECURITY, again_security)	\
+	R(AGAIN_EXTEND,	  again_extend)		\
+	R(AGAIN_ZEROING,  again_zeroing)	\
+	R(AGAIN_SPLIT,	  again_split)		\
+	R(AGAIN_UNMAPPED, again_unmapped)	\
+	R(AGAIN_LOCK,	  again_lock)		\
+	R(AGAIN_TIME,	  again_time)		\
+	R(BUFFERED,	  buffered)		\
+	R(FAILED,	  failed)
+
+#define DIO_REASON_ENUM(reason, name)	DIO_##reason,
+
+/** enum dio_reason - why a direct write runs as it does; see DIO_REASONS() */
 enum dio_reason {
-	DIO_SHARED,
-	DIO_EXCL_SECURITY,
-	DIO_EXCL_EXTEND,
-	DIO_EXCL_ZEROING,
-	DIO_AGAIN_SECURITY,
-	DIO_AGAIN_EXTEND,
-	DIO_AGAIN_ZEROING,
-	DIO_AGAIN_UNMAPPED,
+	DIO_REASONS(DIO_REASON_ENUM)
+	DIO_REASON_COUNT,
 };
 
 /**
@@ -75,6 +117,6 @@ struct dio_decision {
 	bool wait;
 };
 
-struct dio_decision ext4dio_dio_decide(const struct dio_facts *facts);
+struct dio_decision ext4dio_dio_decide(enum dio_policy policy, const struct dio_facts *facts);
 
 #endif

@@ -25,8 +25,12 @@
 #include "ext4dio_jbd2.h"
 #include "compat.h"
 #include "dio_decide.h"
+#include "dio_mount.h"
 #include "dio_write.h"
 #include "map_nowait.h"
+
+#define CREATE_TRACE_POINTS
+#include "dio_trace.h"
 
 /*
  * Is @lblk written?  @len blocks from there on are asked for; *@mapped tells how
@@ -108,8 +112,27 @@ static bool dio_unmapped(struct inode *inode, loff_t pos, size_t len)
 	return false;
 }
 
+/*
+ * dio_split - does one lookup not find all of the range in one extent?
+ *
+ * The whole of what stock ext4 knows; asked under %DIO_POLICY_STOCK only.
+ *
+ * Context: i_rwsem held; sleeps like dio_zeroes() only without @nowait.
+ */
+static bool dio_split(struct inode *inode, loff_t pos, size_t len, bool nowait)
+{
+	unsigned int blkbits = inode->i_blkbits;
+	struct ext4dio_map_blocks map = {
+		.m_lblk = pos >> blkbits,
+		.m_len = ((pos + len - 1) >> blkbits) - (pos >> blkbits) + 1,
+	};
+	unsigned int wanted = map.m_len;
+
+	return ext4dio_map_blocks(NULL, inode, &map, ext4dio_map_flags(nowait)) != wanted;
+}
+
 /* Gather what is to be known of a write; i_rwsem is held, shared or exclusively. */
-static struct dio_facts dio_facts(struct kiocb *iocb, size_t len)
+static struct dio_facts dio_facts(struct kiocb *iocb, size_t len, enum dio_policy policy)
 {
 	struct inode *inode = file_inode(iocb->ki_filp);
 	loff_t pos = iocb->ki_pos;
@@ -123,24 +146,50 @@ static struct dio_facts dio_facts(struct kiocb *iocb, size_t len)
 
 	if (f.unaligned)
 		f.zeroes = dio_zeroes(inode, pos, len, f.nowait);
+	if (policy == DIO_POLICY_STOCK && !f.extends)
+		f.split = dio_split(inode, pos, len, f.nowait);
 	/* Looked up only where nothing else refuses the write already. */
-	if (f.nowait && !f.security && !f.extends && !f.zeroes)
+	if (f.nowait && !f.security && !f.extends && !f.zeroes && !f.split)
 		f.unmapped = dio_unmapped(inode, pos, len);
 	return f;
 }
 
+static void dio_waited(struct inode *inode, enum dio_wait_kind kind, ktime_t since)
+{
+	u64 ns = ktime_to_ns(ktime_sub(ktime_get(), since));
+
+	ext4dio_dio_count_wait(inode, kind, ns);
+	trace_ext4dio_dio_wait(inode, kind == DIO_WAIT_DRAIN, ns);
+}
+
+/* The clock is read only for a lock that is not free. */
 static int dio_lock(struct inode *inode, bool exclusive, bool nowait)
 {
-	if (nowait) {
-		if (exclusive ? inode_trylock(inode) : inode_trylock_shared(inode))
-			return 0;
+	ktime_t since;
+
+	if (exclusive ? inode_trylock(inode) : inode_trylock_shared(inode))
+		return 0;
+	if (nowait)
 		return -EAGAIN;
-	}
+	since = ktime_get();
 	if (exclusive)
 		inode_lock(inode);
 	else
 		inode_lock_shared(inode);
+	dio_waited(inode, DIO_WAIT_LOCK, since);
 	return 0;
+}
+
+/* Wait for direct I/O in flight; i_rwsem is held exclusively, so none can start. */
+static void dio_drain(struct inode *inode)
+{
+	ktime_t since;
+
+	if (!atomic_read(&inode->i_dio_count))
+		return;
+	since = ktime_get();
+	inode_dio_wait(inode);
+	dio_waited(inode, DIO_WAIT_DRAIN, since);
 }
 
 static void dio_unlock(struct inode *inode, bool exclusive)
@@ -225,20 +274,27 @@ static ssize_t dio_write_rest(struct kiocb *iocb, struct iov_iter *from, ssize_t
 ssize_t ext4dio_dio_write_iter(struct kiocb *iocb, struct iov_iter *from)
 {
 	struct inode *inode = file_inode(iocb->ki_filp);
+	struct ext4dio_sb_info *sbi = EXT4_SB(inode->i_sb);
+	struct dio_counts __percpu *counts = sbi->s_dio->counts;
+	enum dio_policy policy = READ_ONCE(sbi->s_dio_policy);
 	bool nowait = iocb->ki_flags & IOCB_NOWAIT;
 	/* A guess, to spare the upgrade; i_size is looked at again under the lock. */
 	bool exclusive = iocb->ki_pos + iov_iter_count(from) > i_size_read(inode);
+	enum dio_reason reason = DIO_FAILED;
 	struct dio_decision how;
 	struct dio_facts facts;
 	ssize_t ret;
 
 again:
 	ret = dio_lock(inode, exclusive, nowait);
-	if (ret)
+	if (ret) {
+		this_cpu_inc(counts->writes[DIO_AGAIN_LOCK]);
 		return ret;
+	}
 
 	if (!ext4dio_should_use_dio(iocb, from)) {
 		dio_unlock(inode, exclusive);
+		this_cpu_inc(counts->writes[DIO_BUFFERED]);
 		return ext4dio_buffered_write_iter(iocb, from);
 	}
 	/*
@@ -251,15 +307,18 @@ again:
 	if (ret <= 0)
 		goto unlock;
 
-	facts = dio_facts(iocb, ret);
-	how = ext4dio_dio_decide(&facts);
+	facts = dio_facts(iocb, ret, policy);
+	how = ext4dio_dio_decide(policy, &facts);
+	trace_ext4dio_dio_decision(inode, iocb->ki_pos, ret, policy, &facts, &how);
 	if (how.again) {
+		reason = how.reason;
 		ret = -EAGAIN;
 		goto unlock;
 	}
 	if (how.exclusive && !exclusive) {
 		/* Size and extents may change in between: decide anew from the start. */
 		dio_unlock(inode, exclusive);
+		this_cpu_inc(counts->upgrades);
 		exclusive = true;
 		goto again;
 	}
@@ -269,12 +328,16 @@ again:
 	 * half a block of its own in ours.  None can start: we hold the lock exclusively.
 	 */
 	if (how.drain)
-		inode_dio_wait(inode);
+		dio_drain(inode);
 
 	/* Drops suid, sgid and capabilities, hence exclusive; and the timestamps. */
 	ret = kiocb_modified(iocb);
-	if (ret < 0)
+	if (ret < 0) {
+		if (ret == -EAGAIN)
+			reason = DIO_AGAIN_TIME;
 		goto unlock;
+	}
+	reason = how.reason;
 
 	/*
 	 * The I/O itself may do with less than its checks.  Nobody gets the lock
@@ -294,7 +357,10 @@ again:
 		ret = 0;
 unlock:
 	dio_unlock(inode, exclusive);
-	if (ret >= 0 && iov_iter_count(from))
+	this_cpu_inc(counts->writes[reason]);
+	if (ret >= 0 && iov_iter_count(from)) {
+		this_cpu_inc(counts->fallbacks);
 		ret = dio_write_rest(iocb, from, ret);
+	}
 	return ret;
 }

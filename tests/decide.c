@@ -13,68 +13,108 @@ static void must(bool holds, const char *rule, const struct dio_facts *f)
 	if (holds)
 		return;
 	bad++;
-	printf("# %s: security %d extends %d unaligned %d zeroes %d nowait %d unmapped %d\n",
-	       rule, f->security, f->extends, f->unaligned, f->zeroes, f->nowait, f->unmapped);
+	printf("# %s: security %d extends %d unaligned %d zeroes %d split %d nowait %d "
+	       "unmapped %d\n", rule, f->security, f->extends, f->unaligned, f->zeroes, f->split,
+	       f->nowait, f->unmapped);
 }
 
-static void check(const struct dio_facts *f)
+/* What holds under every policy. */
+static void check(const struct dio_facts *f, const struct dio_decision *d)
 {
-	struct dio_decision d = ext4dio_dio_decide(f);
 	bool zeroing = f->unaligned && f->zeroes;
 
 	/* NOWAIT: the upgrade, the drain, the wait and an allocation are each -EAGAIN. */
 	if (f->nowait) {
-		must(d.again == (f->security || f->extends || zeroing || f->unmapped),
+		must(d->again == (f->security || f->extends || zeroing || f->split || f->unmapped),
 		     "NOWAIT is refused exactly where it would wait", f);
-		must(!d.exclusive && !d.exclusive_io && !d.drain && !d.wait,
+		must(!d->exclusive && !d->exclusive_io && !d->drain && !d->wait,
 		     "NOWAIT never upgrades, drains or waits", f);
-		must(d.again == (d.reason != DIO_SHARED), "a refusal has a reason", f);
+		must(d->again == (d->reason != DIO_SHARED), "a refusal has a reason", f);
 	} else {
-		must(!d.again, "only NOWAIT is refused", f);
+		must(!d->again, "only NOWAIT is refused", f);
 		/* 1. */
-		must(!f->security || d.exclusive, "security is checked exclusively", f);
+		must(!f->security || d->exclusive, "security is checked exclusively", f);
 		/* 2. */
-		must(!f->extends || (d.exclusive_io && d.wait),
+		must(!f->extends || (d->exclusive_io && d->wait),
 		     "an extending write is exclusive and waited for", f);
-		/* 3. */
-		must(f->security || f->extends || f->unaligned || !d.exclusive,
-		     "aligned and not extending is shared", f);
-		/* 4. */
-		must(f->security || f->extends || !f->unaligned || d.exclusive == f->zeroes,
-		     "unaligned is exclusive exactly if a block is zeroed", f);
-		must(!zeroing || (d.exclusive_io && d.drain && d.wait),
+		must(!zeroing || (d->exclusive_io && d->drain && d->wait),
 		     "zeroing is exclusive, drains and is waited for", f);
-		must(d.wait == (f->extends || zeroing),
-		     "nothing else is waited for, security included", f);
-		must(!d.drain || zeroing, "only zeroing drains", f);
-		must(!d.exclusive_io || d.exclusive, "exclusive I/O has exclusive checks", f);
-		must(d.exclusive == (d.reason != DIO_SHARED), "an exclusive lock has a reason", f);
+		must(!d->exclusive_io || d->exclusive, "exclusive I/O has exclusive checks", f);
+		must(d->exclusive == (d->reason != DIO_SHARED), "an exclusive lock has a reason",
+		     f);
 	}
 
 	/* The reason is the first fact in the order of the layers. */
-	must(!f->security || d.reason == (f->nowait ? DIO_AGAIN_SECURITY : DIO_EXCL_SECURITY),
+	must(!f->security || d->reason == (f->nowait ? DIO_AGAIN_SECURITY : DIO_EXCL_SECURITY),
 	     "security is named first", f);
 	must(f->security || !f->extends ||
-	     d.reason == (f->nowait ? DIO_AGAIN_EXTEND : DIO_EXCL_EXTEND),
+	     d->reason == (f->nowait ? DIO_AGAIN_EXTEND : DIO_EXCL_EXTEND),
 	     "then extension", f);
 	must(f->security || f->extends || !zeroing ||
-	     d.reason == (f->nowait ? DIO_AGAIN_ZEROING : DIO_EXCL_ZEROING),
+	     d->reason == (f->nowait ? DIO_AGAIN_ZEROING : DIO_EXCL_ZEROING),
 	     "then zeroing", f);
-	must(f->security || f->extends || zeroing || !(f->nowait && f->unmapped) ||
-	     d.reason == DIO_AGAIN_UNMAPPED, "then missing blocks", f);
+	must(f->security || f->extends || zeroing || !f->split ||
+	     d->reason == (f->nowait ? DIO_AGAIN_SPLIT : DIO_EXCL_SPLIT),
+	     "then what stock ext4 does not see", f);
+	must(f->security || f->extends || zeroing || f->split || !(f->nowait && f->unmapped) ||
+	     d->reason == DIO_AGAIN_UNMAPPED, "then missing blocks", f);
+}
+
+/* SPEC section 2; @f->split is never set. */
+static void check_shared(const struct dio_facts *f)
+{
+	struct dio_decision d = ext4dio_dio_decide(DIO_POLICY_SHARED, f);
+	bool zeroing = f->unaligned && f->zeroes;
+
+	check(f, &d);
+	if (f->nowait)
+		return;
+	/* 3. */
+	must(f->security || f->extends || f->unaligned || !d.exclusive,
+	     "aligned and not extending is shared", f);
+	/* 4. */
+	must(f->security || f->extends || !f->unaligned || d.exclusive == f->zeroes,
+	     "unaligned is exclusive exactly if a block is zeroed", f);
+	must(d.wait == (f->extends || zeroing),
+	     "nothing else is waited for, security included", f);
+	must(!d.drain || zeroing, "only zeroing drains", f);
+}
+
+/* Stock ext4 up to 7.2, made safe where it was not. */
+static void check_stock(const struct dio_facts *f)
+{
+	struct dio_facts without = *f;
+	struct dio_decision d = ext4dio_dio_decide(DIO_POLICY_STOCK, f), shared;
+
+	without.split = false;
+	shared = ext4dio_dio_decide(DIO_POLICY_SHARED, &without);
+	check(f, &d);
+	must(d.again >= shared.again && d.exclusive >= shared.exclusive &&
+	     d.exclusive_io >= shared.exclusive_io && d.drain >= shared.drain &&
+	     d.wait >= shared.wait, "stock is never laxer than shared", f);
+	if (f->nowait)
+		return;
+	must(!f->split || d.exclusive, "stock: more than one extent is exclusive", f);
+	must(d.exclusive_io == d.exclusive, "stock: an exclusive lock is kept", f);
+	must(d.drain == (f->unaligned && (f->zeroes || f->split)),
+	     "stock: unaligned drains unless it overwrites", f);
+	must(d.wait == (d.exclusive && (f->unaligned || f->extends)),
+	     "stock: unaligned and exclusive is waited for", f);
 }
 
 int main(void)
 {
 	unsigned int i;
 
-	for (i = 0; i < 64; i++) {
+	for (i = 0; i < 128; i++) {
 		struct dio_facts f = {
 			.security = i & 1, .extends = i & 2, .unaligned = i & 4,
-			.zeroes = i & 8, .nowait = i & 16, .unmapped = i & 32,
+			.zeroes = i & 8, .nowait = i & 16, .unmapped = i & 32, .split = i & 64,
 		};
 
-		check(&f);
+		check_stock(&f);
+		if (!f.split)
+			check_shared(&f);
 	}
 	printf("%sok 1 - all %u combinations of the facts are decided by the rules\n1..1\n",
 	       bad ? "not " : "", i);

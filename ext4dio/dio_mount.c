@@ -1,0 +1,356 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Policy and counters of a mount, their folder in sysfs, and the mount option.
+ * What each file means is in ABI/sysfs-fs-ext4dio.
+ */
+#include <linux/fs_parser.h>
+#include <linux/percpu.h>
+#include <linux/sysfs.h>
+#include "ext4dio.h"
+#include "dio_mount.h"
+
+static const char * const dio_policy_names[] = {
+	[DIO_POLICY_SHARED] = "shared",
+	[DIO_POLICY_STOCK] = "stock",
+};
+static_assert(ARRAY_SIZE(dio_policy_names) == DIO_POLICIES);
+
+/* ------------------------------------------------------------------ counters */
+
+/* The sum of one counter over all CPUs; @offset is that of a u64 in dio_counts. */
+static u64 dio_sum(struct dio_mount *m, size_t offset)
+{
+	u64 sum = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		sum += READ_ONCE(*(u64 *)((void *)per_cpu_ptr(m->counts, cpu) + offset));
+	return sum;
+}
+
+static u64 dio_max(struct dio_mount *m, size_t offset)
+{
+	u64 max = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		max = max_t(u64, max,
+			    READ_ONCE(*(u64 *)((void *)per_cpu_ptr(m->counts, cpu) + offset)));
+	return max;
+}
+
+/*
+ * Start from zero.  The counters themselves only ever grow, so that no increment can
+ * be lost to a reset; what they were is subtracted from then on.  A maximum is cleared
+ * in place: one that is set in the same moment may be lost or kept.
+ */
+static void dio_reset(struct dio_mount *m)
+{
+	enum dio_wait_kind kind;
+	size_t offset;
+	int cpu;
+
+	mutex_lock(&m->base_lock);
+	for (offset = 0; offset < sizeof(m->base); offset += sizeof(u64))
+		*(u64 *)((void *)&m->base + offset) = dio_sum(m, offset);
+	for_each_possible_cpu(cpu)
+		for (kind = 0; kind < DIO_WAIT_KINDS; kind++)
+			WRITE_ONCE(per_cpu_ptr(m->counts, cpu)->wait_max_ns[kind], 0);
+	mutex_unlock(&m->base_lock);
+}
+
+/**
+ * ext4dio_dio_count_wait - count that a direct write had to wait
+ * @inode: what it writes to
+ * @kind: for what
+ * @ns: how long
+ *
+ * Context: any; does not sleep.
+ */
+void ext4dio_dio_count_wait(struct inode *inode, enum dio_wait_kind kind, u64 ns)
+{
+	struct dio_counts *c = get_cpu_ptr(EXT4_SB(inode->i_sb)->s_dio->counts);
+
+	c->waits[kind]++;
+	c->wait_ns[kind] += ns;
+	if (ns > c->wait_max_ns[kind])
+		c->wait_max_ns[kind] = ns;
+	put_cpu_ptr(EXT4_SB(inode->i_sb)->s_dio->counts);
+}
+
+/* --------------------------------------------------------------------- sysfs */
+
+/* A file of the folder: a counter at @offset of struct dio_counts, or one by itself. */
+struct dio_file {
+	struct attribute attr;
+	size_t offset;
+	ssize_t (*show)(struct dio_mount *m, size_t offset, char *buf);
+	ssize_t (*store)(struct dio_mount *m, const char *buf, size_t len);
+};
+
+static ssize_t show_sum(struct dio_mount *m, size_t offset, char *buf)
+{
+	u64 sum;
+
+	mutex_lock(&m->base_lock);
+	sum = dio_sum(m, offset) - *(u64 *)((void *)&m->base + offset);
+	mutex_unlock(&m->base_lock);
+	return sysfs_emit(buf, "%llu\n", sum);
+}
+
+static ssize_t show_max(struct dio_mount *m, size_t offset, char *buf)
+{
+	return sysfs_emit(buf, "%llu\n", dio_max(m, offset));
+}
+
+static ssize_t show_policy(struct dio_mount *m, size_t offset, char *buf)
+{
+	return sysfs_emit(buf, "%s\n",
+			  dio_policy_names[READ_ONCE(EXT4_SB(m->sb)->s_dio_policy)]);
+}
+
+static ssize_t store_policy(struct dio_mount *m, const char *buf, size_t len)
+{
+	int policy = sysfs_match_string(dio_policy_names, buf);
+
+	if (policy < 0)
+		return policy;
+	WRITE_ONCE(EXT4_SB(m->sb)->s_dio_policy, policy);
+	return len;
+}
+
+static ssize_t store_reset(struct dio_mount *m, const char *buf, size_t len)
+{
+	bool yes;
+	int ret = kstrtobool(buf, &yes);
+
+	if (ret || !yes)
+		return -EINVAL;
+	dio_reset(m);
+	return len;
+}
+
+#define DIO_FILE(_name, _mode, _offset, _show, _store)		\
+	static struct dio_file dio_file_##_name = {		\
+		.attr = { .name = #_name, .mode = _mode },	\
+		.offset = _offset,				\
+		.show = _show,					\
+		.store = _store,				\
+	};
+#define DIO_COUNTER(_name, _field, _show)	\
+	DIO_FILE(_name, 0444, offsetof(struct dio_counts, _field), _show, NULL)
+#define DIO_REASON_FILE(reason, name)		\
+	DIO_COUNTER(name, writes[DIO_##reason], show_sum)
+#define DIO_REASON_ATTR(reason, name)		\
+	&dio_file_##name.attr,
+
+DIO_FILE(policy, 0644, 0, show_policy, store_policy)
+DIO_FILE(reset, 0200, 0, NULL, store_reset)
+DIO_REASONS(DIO_REASON_FILE)
+DIO_COUNTER(upgrades, upgrades, show_sum)
+DIO_COUNTER(fallbacks, fallbacks, show_sum)
+DIO_COUNTER(lock_waits, waits[DIO_WAIT_LOCK], show_sum)
+DIO_COUNTER(lock_wait_ns, wait_ns[DIO_WAIT_LOCK], show_sum)
+DIO_COUNTER(lock_wait_max_ns, wait_max_ns[DIO_WAIT_LOCK], show_max)
+DIO_COUNTER(drain_waits, waits[DIO_WAIT_DRAIN], show_sum)
+DIO_COUNTER(drain_wait_ns, wait_ns[DIO_WAIT_DRAIN], show_sum)
+DIO_COUNTER(drain_wait_max_ns, wait_max_ns[DIO_WAIT_DRAIN], show_max)
+
+static struct attribute *dio_attrs[] = {
+	&dio_file_policy.attr,
+	&dio_file_reset.attr,
+	DIO_REASONS(DIO_REASON_ATTR)
+	&dio_file_upgrades.attr,
+	&dio_file_fallbacks.attr,
+	&dio_file_lock_waits.attr,
+	&dio_file_lock_wait_ns.attr,
+	&dio_file_lock_wait_max_ns.attr,
+	&dio_file_drain_waits.attr,
+	&dio_file_drain_wait_ns.attr,
+	&dio_file_drain_wait_max_ns.attr,
+	NULL
+};
+ATTRIBUTE_GROUPS(dio);
+
+static ssize_t dio_show(struct kobject *kobj, struct attribute *attr, char *buf)
+{
+	struct dio_file *file = container_of(attr, struct dio_file, attr);
+
+	return file->show(container_of(kobj, struct dio_mount, kobj), file->offset, buf);
+}
+
+static ssize_t dio_store(struct kobject *kobj, struct attribute *attr, const char *buf,
+			 size_t len)
+{
+	struct dio_file *file = container_of(attr, struct dio_file, attr);
+
+	return file->store(container_of(kobj, struct dio_mount, kobj), buf, len);
+}
+
+static const struct sysfs_ops dio_sysfs_ops = {
+	.show = dio_show,
+	.store = dio_store,
+};
+
+static void dio_released(struct kobject *kobj)
+{
+	complete(&container_of(kobj, struct dio_mount, kobj)->released);
+}
+
+static struct kobj_type dio_ktype = {
+	.default_groups = dio_groups,
+	.sysfs_ops = &dio_sysfs_ops,
+	.release = dio_released,
+};
+
+/* Drop @m, whose kobject was initialised; nobody reads or writes its files then. */
+static void dio_mount_free(struct dio_mount *m)
+{
+	kobject_put(&m->kobj);
+	wait_for_completion(&m->released);
+	free_percpu(m->counts);
+	kfree(m);
+}
+
+/**
+ * ext4dio_dio_mount_add - set up counters and the folder "dio" of a new mount
+ * @sb: the mount's; its own sysfs folder has just been registered
+ *
+ * Context: process context, at mount, before a file can be opened.
+ * Return: 0, or an error, after which the mount's own folder is gone as well, as the
+ * caller, which registers it, promises of errors.
+ */
+int ext4dio_dio_mount_add(struct super_block *sb)
+{
+	struct ext4dio_sb_info *sbi = EXT4_SB(sb);
+	struct dio_mount *m = kzalloc(sizeof(*m), GFP_KERNEL);
+	int err = -ENOMEM;
+
+	if (!m)
+		goto undo;
+	m->counts = alloc_percpu(struct dio_counts);
+	if (!m->counts) {
+		kfree(m);
+		goto undo;
+	}
+	m->sb = sb;
+	mutex_init(&m->base_lock);
+	init_completion(&m->released);
+	err = kobject_init_and_add(&m->kobj, &dio_ktype, &sbi->s_kobj, "dio");
+	if (err) {
+		dio_mount_free(m);
+		goto undo;
+	}
+	sbi->s_dio = m;
+	return 0;
+undo:
+	ext4dio_unregister_sysfs(sb);
+	kobject_put(&sbi->s_kobj);
+	wait_for_completion(&sbi->s_kobj_unregister);
+	return err;
+}
+
+/**
+ * ext4dio_dio_mount_del - undo ext4dio_dio_mount_add()
+ * @sb: the mount's; called before its own folder goes, also where there is nothing to undo
+ *
+ * Context: process context, at unmount, when no file is open; sleeps until nobody reads
+ * or writes the folder's files.
+ */
+void ext4dio_dio_mount_del(struct super_block *sb)
+{
+	struct dio_mount *m = EXT4_SB(sb)->s_dio;
+
+	if (!m)
+		return;
+	EXT4_SB(sb)->s_dio = NULL;
+	kobject_del(&m->kobj);
+	dio_mount_free(m);
+}
+
+/* -------------------------------------------------------------- mount option */
+
+enum { OPT_DIO_POLICY };
+
+static const struct fs_parameter_spec dio_params[] = {
+	fsparam_string("dio_policy", OPT_DIO_POLICY),
+	{}
+};
+
+/**
+ * ext4dio_dio_parse_option - take a mount option if it is ours
+ * @fc: of the mount or remount
+ * @param: the option
+ * @options: where its value goes
+ * @result: 0 or an error, if it is ours
+ *
+ * Return: true if it is ours.
+ */
+bool ext4dio_dio_parse_option(struct fs_context *fc, struct fs_parameter *param,
+			      struct dio_options *options, int *result)
+{
+	struct fs_parse_result parsed;
+	int opt = fs_parse(fc, dio_params, param, &parsed);
+
+	if (opt == -ENOPARAM)
+		return false;
+	*result = opt;
+	if (opt < 0)
+		return true;
+	*result = match_string(dio_policy_names, ARRAY_SIZE(dio_policy_names), param->string);
+	if (*result < 0) {
+		*result = invalf(fc, "EXT4DIO-fs: dio_policy=%s: expected shared or stock",
+				 param->string);
+		return true;
+	}
+	options->given = true;
+	options->policy = *result;
+	*result = 0;
+	return true;
+}
+
+/**
+ * ext4dio_dio_apply_options - put what was given into effect
+ * @sb: the mount's
+ * @options: as parsed
+ *
+ * A policy that changes while writes run meets each write before or after its decision;
+ * writes of both policies are safe beside each other, for what one must be exclusive
+ * for the other is as well.
+ */
+void ext4dio_dio_apply_options(struct super_block *sb, struct dio_options *options)
+{
+	struct ext4dio_sb_info *sbi = EXT4_SB(sb);
+
+	if (!options->given)
+		return;
+	options->before = sbi->s_dio_policy;
+	options->applied = true;
+	WRITE_ONCE(sbi->s_dio_policy, options->policy);
+}
+
+/**
+ * ext4dio_dio_revert_options - undo ext4dio_dio_apply_options() after a failed remount
+ * @sb: the mount's
+ * @options: as applied, or not
+ */
+void ext4dio_dio_revert_options(struct super_block *sb, struct dio_options *options)
+{
+	if (options->applied)
+		WRITE_ONCE(EXT4_SB(sb)->s_dio_policy, options->before);
+}
+
+/**
+ * ext4dio_dio_show_options - for /proc/mounts and /proc/fs/ext4dio/DEVICE/options
+ * @seq: where to
+ * @sb: the mount's
+ * @nodefs: show what is the default as well, a line each
+ */
+void ext4dio_dio_show_options(struct seq_file *seq, struct super_block *sb, int nodefs)
+{
+	enum dio_policy policy = READ_ONCE(EXT4_SB(sb)->s_dio_policy);
+
+	if (nodefs || policy != DIO_POLICY_SHARED)
+		seq_printf(seq, "%cdio_policy=%s", nodefs ? '\n' : ',',
+			   dio_policy_names[policy]);
+}

@@ -1,0 +1,241 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Every decision is counted once, under its reason, and traced; the policy changes it,
+# at mount and under load; the tool tells it.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+
+ext4dio=tools/ext4dio
+mnt=/mnt/dio
+file=$mnt/file
+mkdir -p "$mnt"
+dev=$(null_blk_new counters 256 500)
+name=$(basename "$(readlink -f "$dev")")
+dio=/sys/fs/ext4dio/$name/dio
+
+# counted: the reasons that were counted since the last reset, with their numbers.
+counted() {
+	local reason
+	for reason in "$dio"/{shared,exclusive_*,again_*,buffered,failed}; do
+		[ "$(cat "$reason")" -eq 0 ] || echo "$(basename "$reason") $(cat "$reason")"
+	done | xargs
+}
+# total: all writes that were counted.
+total() {
+	cat "$dio"/{shared,exclusive_*,again_*,buffered,failed} | awk '{ n += $1 } END { print n }'
+}
+# writes_of JSON: all writes that fio made.
+writes_of() {
+	sed -n '/^{/,$p' "$1" | python3 -c 'import json, sys
+print(sum(j["write"]["total_ios"] for j in json.load(sys.stdin)["jobs"]))'
+}
+reset() {
+	echo 1 > "$dio/reset"
+}
+# lay_out PATTERN: a letter a 4 KiB block; Written, Unwritten, Hole.  A first write lets
+# the kernel find out that there are no privileges to drop, and a read what is mapped.
+lay_out() {
+	local i
+	rm -f "$file"
+	{
+		echo "truncate $((${#1} * 4096))"
+		echo "pwrite -q 0 4096"
+		echo "fpunch 0 4096"
+		for ((i = 0; i < ${#1}; i++)); do
+			case ${1:i:1} in
+			W) echo "pwrite -q $((i * 4096)) 4096" ;;
+			U) echo "falloc $((i * 4096)) 4096" ;;
+			esac
+		done
+		echo fsync
+	} | xfs_io -f "$file" > /dev/null
+	echo 1 > /proc/sys/vm/drop_caches
+	xfs_io -d -c "pread -q 0 $((${#1} * 4096))" "$file"
+}
+# counts DESC PATTERN WANT COMMAND...: what COMMAND is counted as; WANT: reason and number.
+counts() {
+	local desc=$1 want=$3
+	lay_out "$2"
+	shift 3
+	reset
+	"$@" > /tmp/output 2>&1 || true
+	is "$desc: $want" "$(counted)" "$want"
+}
+direct() {
+	xfs_io -d -c "pwrite -q -b $2 $1 $2" "$file"
+}
+nowait() {
+	./rwf write "$file" "$@"
+}
+
+# --- the tool, where there is nothing to tell --------------------------------
+
+rmmod ext4dio 2> /dev/null || true
+refuses "without the module the tool says so" "not loaded; try: modprobe" $ext4dio stat
+modprobe ext4dio
+refuses "without a mount it says so" "nothing is mounted as ext4dio" $ext4dio stat
+refuses "what is not mounted as ext4dio is named" "/tmp is not mounted as ext4dio" \
+	$ext4dio stat /tmp
+refuses "so is what does not exist" "/nowhere: no such file" $ext4dio stat /nowhere
+refuses "a wrong option" "unknown option --wrong" $ext4dio stat --wrong
+
+# --- each reason -------------------------------------------------------------
+
+mkfs.ext4 -qF -b 4096 "$dev"
+mount -t ext4dio "$dev" "$mnt"
+is "the policy is shared by default" "$(cat "$dio/policy")" shared
+is "and not among the options shown" "$(grep -c dio_policy /proc/mounts || true)" 0
+
+counts "aligned, written and unwritten" WUWU "shared 1" direct 0 16384
+counts "aligned, hole" HHHH "shared 1" direct 0 16384
+counts "unaligned, written" WWWW "shared 1" direct 512 8192
+is "none of these upgraded" "$(cat "$dio/upgrades")" 0
+counts "unaligned, unwritten" UUUU "exclusive_zeroing 1" direct 512 4096
+is "it upgraded" "$(cat "$dio/upgrades")" 1
+counts "at the end of the file" WWWW "exclusive_extend 1" direct 16384 4096
+is "it knew beforehand, and did not" "$(cat "$dio/upgrades")" 0
+setuid() {
+	chmod u+s "$file"
+	direct 0 4096
+}
+counts "a suid file" WWWW "exclusive_security 1" setuid
+lay_out WWWW
+reset
+is "NOWAIT, timestamps fresh, goes through" "$(nowait 0 4096 8192)" ok
+is "as shared, after tries that were too late" \
+	"$(counted | sed 's/shared [0-9]*/shared/; s/ again_time.*//')" shared
+due() {
+	sleep 0.1
+	nowait 0 4096
+}
+counts "NOWAIT, timestamps due" WWWW "again_time 1" due
+counts "NOWAIT, hole" WHWW "again_unmapped 1" nowait 4096 4096
+counts "NOWAIT, unaligned, unwritten" UUUU "again_zeroing 1" nowait 512 4096
+counts "NOWAIT, extending" WWWW "again_extend 1" nowait 16384 4096
+suid_nowait() {
+	chmod u+s "$file"
+	nowait 0 4096
+}
+counts "NOWAIT, a suid file" WWWW "again_security 1" suid_nowait
+too_big() {
+	xfs_io -d -c "pwrite -q $((1 << 60)) 4096" "$file"
+}
+counts "past the largest file" WWWW "failed 1" too_big
+# An exclusive writer that has to wait for the device, and one that will not wait for it.
+lay_out WWWW
+reset
+fio --output-format=json --output=/tmp/locked.json --filename="$file" --direct=1 --bs=4k \
+	--allow_file_create=0 --create_on_open=1 --fallocate=none --thread --rw=write \
+	--name=extends --offset=16k --size=4m \
+	--name=nowait --ioengine=pvsync2 --nowait=1 --rw=randwrite --size=16k --number_ios=2000 \
+	--time_based --runtime=60 --continue_on_error=write --ignore_error=,EAGAIN
+ok "NOWAIT beside an exclusive writer: again_lock" test "$(cat "$dio/again_lock")" -gt 0
+is "each of those writes was counted once" "$(total)" "$(writes_of /tmp/locked.json)"
+umount "$mnt"
+
+mount -t ext4dio -o data=journal "$dev" "$mnt"
+counts "journalled data" WWWW "buffered 1" direct 0 4096
+umount "$mnt"
+mkfs.ext4 -qF -b 4096 -t ext3 "$dev"
+mount -t ext4dio "$dev" "$mnt"
+counts "a hole without extents" WHWW "shared 1" direct 4096 4096
+is "its rest went through the page cache" "$(cat "$dio/fallbacks")" 1
+umount "$mnt"
+
+# --- the stock policy --------------------------------------------------------
+
+mkfs.ext4 -qF -b 4096 "$dev"
+refuses "an unknown policy is refused with a sentence" "expected shared or stock" \
+	mount -t ext4dio -o dio_policy=fast "$dev" "$mnt"
+mount -t ext4dio -o dio_policy=stock "$dev" "$mnt"
+is "a mount option sets the policy" "$(cat "$dio/policy")" stock
+ok "and /proc/mounts shows it" grep -q "$mnt ext4dio .*dio_policy=stock" /proc/mounts
+counts "stock: aligned, one extent" WWWW "shared 1" direct 0 16384
+counts "stock: aligned, written and unwritten" WUWU "exclusive_split 1" direct 0 16384
+counts "stock: unaligned, unwritten between" WUUW "exclusive_split 1" direct 512 15360
+counts "stock: unaligned, unwritten" UUUU "exclusive_zeroing 1" direct 512 4096
+counts "stock: NOWAIT, written and hole" WHWW "again_split 1" nowait 0 8192
+refuses "a remount with a wrong one fails" "." mount -o remount,dio_policy=fast "$mnt"
+is "and changes nothing" "$(cat "$dio/policy")" stock
+mount -o remount "$mnt"
+is "a remount without one leaves it" "$(cat "$dio/policy")" stock
+mount -o remount,dio_policy=shared "$mnt"
+is "a remount changes it" "$(cat "$dio/policy")" shared
+refuses "a wrong one by sysfs fails" "Invalid argument" bash -c "echo fast > $dio/policy"
+echo stock > "$dio/policy"
+is "sysfs changes it" "$(cat "$dio/policy")" stock
+fails "reset takes nothing but 1" sh -c "echo no > $dio/reset"
+
+# --- under load --------------------------------------------------------------
+
+lay_out "$(printf 'WU%.0s' {1..256})"
+reset
+fio --name=load --filename="$file" --direct=1 --rw=randwrite --bs=8k --numjobs=8 --thread \
+	--size=256k --offset_increment=256k --loops=20 --verify=crc32c --verify_fatal=1 \
+	--allow_file_create=0 --create_on_open=1 --fallocate=none --group_reporting \
+	--output-format=json --output=/tmp/load.json &
+load=$!
+switched=0
+while kill -0 $load 2> /dev/null; do
+	echo shared > "$dio/policy"
+	cat "$dio"/[a-qs-z]* > /dev/null
+	echo stock > "$dio/policy"
+	switched=$((switched + 1))
+done
+status=0
+wait $load || status=$?
+is "no write is lost or torn while the policy changes" $status 0
+writes=$(writes_of /tmp/load.json)
+is "and each of $writes was counted once, with $switched changes" "$(total)" "$writes"
+ok "both policies were in force" test "$(cat "$dio/shared")" -gt 0 -a \
+	"$(cat "$dio/exclusive_split")" -gt 0
+ok "writes waited for the lock" test "$(cat "$dio/lock_waits")" -gt 0
+ok "for a time that was added up" test "$(cat "$dio/lock_wait_ns")" -ge \
+	"$(cat "$dio/lock_wait_max_ns")" -a "$(cat "$dio/lock_wait_max_ns")" -gt 0
+
+# Readers and resets while the mount comes and goes.
+(while :; do
+	cat "$dio"/[a-qs-z]* > /dev/null || true
+	echo 1 > "$dio/reset" || true
+done 2> /dev/null) &
+readers=$!
+for ((i = 0; i < 20; i++)); do
+	umount "$mnt"
+	mount -t ext4dio "$dev" "$mnt"
+	direct 0 4096
+done
+ok "the files are read and reset across 20 unmounts" kill $readers
+wait $readers 2> /dev/null || true
+
+# --- told --------------------------------------------------------------------
+
+lay_out WWUU
+reset
+direct 0 8192
+direct 4096 8192
+direct 12800 1024
+ok "ext4dio stat tells it" sh -c "$ext4dio stat $mnt > $OUT/stat.txt"
+ok "the total" grep -q "^$name  policy shared  3 direct writes" "$OUT/stat.txt"
+ok "a reason with its share" grep -Eq "^ +exclusive_zeroing +1 +33.3%" "$OUT/stat.txt"
+fails "nothing that did not happen" grep -q again_ "$OUT/stat.txt"
+is "as JSON" "$($ext4dio stat --json "$dev" | python3 -c 'import json, sys
+got = json.load(sys.stdin)
+print(got["policy"], got["shared"], got["exclusive_zeroing"], got["again_lock"])')" "shared 2 1 0"
+(sleep 0.5; direct 0 4096) &
+ok "live" sh -c "$ext4dio stat --interval 2 --count 1 > $OUT/live.txt"
+wait
+ok "with what happened meanwhile" grep -q "  1 direct writes" "$OUT/live.txt"
+$ext4dio reset
+is "ext4dio reset" "$(total)" 0
+
+trace-cmd record -q -o /tmp/trace.dat -e ext4dio:ext4dio_dio_decision \
+	-e ext4dio:ext4dio_dio_wait xfs_io -d -c 'pwrite -q 512 1024' "$file" > /dev/null 2>&1
+trace-cmd report -i /tmp/trace.dat > "$OUT/trace.txt" 2> /dev/null
+ok "trace-cmd shows the decision with its facts" grep -Eq \
+	"ext4dio_dio_decision: .*pos 512 len 1024 policy shared reason shared facts unaligned how" \
+	"$OUT/trace.txt"
+
+umount "$mnt"
+fsck_clean "$dev"
+done_testing
