@@ -7,7 +7,7 @@ KSRC	?=
 BUILD	?= build/$(KVER)
 ANY_RELEASE ?=
 KERNELS	?= $(shell tests/lab/lab list)
-BENCH	?= --total 32M --workloads device,overwrite,mixed,stripe,hole,zeroing,append,read
+BENCH	?= --total 16M
 
 version	:= $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
 dkms_src := /usr/src/ext4dio-$(version)
@@ -87,6 +87,6 @@ clean:
 #: BUILD=FOLDER         where to build                         [build/KVER]
 #: ANY_RELEASE=1        allow source and headers of different stable releases
 #: KERNELS="6.12 7.2"   guest kernels for demo, bench, check   [all of tests/lab/kernels]
-#: BENCH="ARGUMENTS"    for tools/ext4dio-ab run               [all tests and shapes, 32 MiB]
+#: BENCH="ARGUMENTS"    for tools/ext4dio-ab run               [--total 16M]
 
 .PHONY: all help module fork install dkms-install dkms-remove demo bench check style deps clean

@@ -5,14 +5,12 @@ import json
 import os
 import platform
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
 from .target import Side, tool
-from .workload import Failure, Workload
-
-# No run should come near it; a hang ends with an error instead of a night's waiting.
-RUN_LIMIT_S = 3600
+from .workload import RUN_LIMIT_S, Failure, workload as find_workload
 
 
 def cpu_busy_s():
@@ -20,6 +18,20 @@ def cpu_busy_s():
     user, nice, system, _idle, _wait, irq, softirq = (
         int(n) for n in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:8])
     return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
+
+
+def run_application(workload, folder, jobs, seconds, seed, cache):
+    """One run of an application, told in the terms of run_fio(); its IOPS are its own
+    operations a second."""
+    busy = cpu_busy_s()
+    got = workload.run(folder, jobs, seconds, seed, cache)
+    busy = cpu_busy_s() - busy
+    return {
+        "ios": int(got["operations"]), "refused": 0, "wall_s": got["seconds"],
+        "iops": got["operations"] / got["seconds"],
+        **{key: got.get(key, 0.0) for key in ("p50_us", "p99_us", "p999_us")},
+        "cpu_us_per_io": busy * 1e6 / got["operations"],
+    }
 
 
 def run_fio(workload, path, jobs, region, seed, raw):
@@ -75,7 +87,9 @@ class Benchmark:
 
     def __init__(self, target, sides, options, say):
         self.target, self.sides, self.options, self.say = target, sides, options, say
-        self.workloads = [Workload(name) for name in options["workloads"]]
+        self.workloads = [find_workload(name) for name in options["workloads"]]
+        # What applications keep from run to run.
+        self.cache = None
         self.plan = list(self.planned())
         self.started = None
 
@@ -107,8 +121,20 @@ class Benchmark:
                           "choose a smaller --region or --total, or fewer jobs")
         return region
 
+    def require_room(self, workload, jobs):
+        """Fail if a run would not fit."""
+        if not workload.application:
+            self.region(workload, jobs)
+        elif workload.room > self.target.room():
+            raise Failure(f"{workload.name} needs {workload.room >> 20} MiB, but only "
+                          f"{self.target.room() >> 20} MiB are there")
+
     def one(self, workload, jobs, side, raw):
         """Lay out, check, measure, check again."""
+        if workload.application:
+            with self.target.mounted(side) as path:
+                return run_application(workload, path, jobs, self.options["seconds"],
+                                       self.options["seed"], self.cache)
         region = self.region(workload, jobs)
         units = region // workload.unit * jobs
         seed = self.options["seed"]
@@ -138,14 +164,17 @@ class Benchmark:
         folder.mkdir(parents=True, exist_ok=True)
         # Everything that is asked for has to fit before anything is done.
         for _kind, workload, jobs, _number, _side in self.plan:
-            self.region(workload, jobs)
+            self.require_room(workload, jobs)
+        for workload in self.workloads:
+            if workload.application:
+                workload.require()
         self.started = time.monotonic()
         for done, (kind, workload, jobs, number, side) in enumerate(self.plan, 1):
             name = side.name if side else "device"
             result = self.one(workload, jobs, side, folder / f"{done:04}-{workload.name}.json")
             note = "" if kind == "ab" else f" ({kind})"
             self.say(f"[{done}/{len(self.plan)}] {workload.name}, {jobs} jobs, {name}{note}: "
-                     f"{result['iops']:,.0f} IOPS, {self.left(done)}")
+                     f"{result['iops']:,.0f} {workload.operation}/s, {self.left(done)}")
             if kind != "warm-up":
                 runs.append({"kind": kind, "workload": workload.name, "jobs": jobs,
                              "round": number, "side": name, **result})
@@ -165,11 +194,13 @@ class Benchmark:
             "modules": {side.type: module_facts(side.type) for side in self.sides
                         if isinstance(side, Side)},
         }
-        runs = self.measure(folder / "fio")
+        with tempfile.TemporaryDirectory(prefix="ext4dio-ab-cache.") as self.cache:
+            runs = self.measure(folder / "fio")
         return {
             "format": 1, **facts, "settings": self.options,
             "sides": [side.name for side in self.sides],
-            "titles": {w.name: w.title for w in self.workloads}, "runs": runs,
+            "titles": {w.name: w.title for w in self.workloads},
+            "operations": {w.name: w.operation for w in self.workloads}, "runs": runs,
         }
 
 

@@ -75,8 +75,8 @@ def head_lines(result):
         lines.append("noise    two equal sides differed by up to " +
                      ", ".join(f"{(floor_of(result, j) - 1) * 100:.1f}% ({j} jobs)"
                                for j in settings["jobs"]))
-    lines.append("figures  IOPS: median (smallest-largest); latency and CPU (of the whole machine, "
-                 "fio's start included): medians")
+    lines.append("figures  medians, of rates (smallest-largest) too; CPU: of the whole machine, "
+                 "the start of fio included, for each operation")
     return lines
 
 
@@ -89,8 +89,8 @@ def table(result):
     for workload, row in cells(result).items():
         sides = ["device"] if workload == "device" else result["sides"]
         lines += ["", result["titles"][workload],
-                  f"{'jobs':>4} {'side':<22} {'IOPS':>22} {'p50':>8} {'p99':>8} {'p99.9':>8} "
-                  f"{'CPU/IO':>7}  ratio"]
+                  f"{'jobs':>4} {'side':<22} {result['operations'][workload] + '/s':>22} "
+                  f"{'p50':>8} {'p99':>8} {'p99.9':>8} {'CPU':>7}  ratio"]
         for cell in row:
             for side in sides:
                 middle, low, high = spread(cell.values(side))
@@ -149,7 +149,8 @@ def write_plots(result, folder):
     paths = []
     for workload, row in cells(result).items():
         sides = ["device"] if workload == "device" else result["sides"]
-        for field, label, scale in (("iops", "IOPS", 1), ("p99_us", "p99 latency, ms", 1000)):
+        rate = result["operations"][workload] + "/s"
+        for field, label, scale in (("iops", rate, 1), ("p99_us", "p99 latency, ms", 1000)):
             path = Path(folder) / f"{workload}-{field}.svg"
             plot(f"{workload}", label, {side: [(c.jobs, spread(c.values(side, field))[0] / scale)
                                                for c in row] for side in sides}, path)

@@ -5,6 +5,7 @@ import contextlib
 import fcntl
 import os
 import re
+import shutil
 import stat
 import struct
 import subprocess
@@ -187,5 +188,6 @@ class Folder:
             self.clean_up()
 
     def clean_up(self):
-        with contextlib.suppress(FileNotFoundError):
-            self.file.unlink()
+        if self.file.is_dir():
+            shutil.rmtree(self.file)
+        self.file.unlink(missing_ok=True)

@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A workload: a fio job file of this folder, and the file that it wants to find."""
+"""A workload: a fio job file of this folder with the file that it wants to find, or an
+application."""
 
+import contextlib
 import os
 import re
+import shutil
+import signal
 import subprocess
 from pathlib import Path
 
@@ -15,8 +19,12 @@ class Failure(Exception):
     """Something that ends the benchmark, in words for the user."""
 
 
+# No run should come near it; a hang ends with an error instead of a night's waiting.
+RUN_LIMIT_S = 3600
+
+
 class Workload:
-    """What the head of a job file promises.
+    """A job file, and what its head promises.
 
     ; title: TEXT
     ; layout: LETTERS   of one unit, a letter per 4 KiB block: Written, Unwritten, Hole;
@@ -24,11 +32,12 @@ class Workload:
     ; once: yes|no      each unit is written once, so every block is written afterwards
     """
 
+    application = False
+    operation = "IO"
+
     def __init__(self, name):
         self.name = name
         self.path = HERE / f"{name}.fio"
-        if not self.path.exists():
-            raise Failure(f"there is no workload '{name}'; there are: {', '.join(names())}")
         text = self.path.read_text()
         head = dict(re.findall(r"^; (title|layout|once): *(.*)$", text, re.M))
         self.title, self.layout = head["title"], head["layout"]
@@ -84,11 +93,66 @@ class Workload:
                           "the run does not count")
 
 
+class Application:
+    """A script that runs an application; see app.sh."""
+
+    application = True
+    on_device = False
+
+    def __init__(self, name):
+        self.name = name
+        self.path = HERE / f"{name}.app"
+        head = re.findall(r"^# (title|unit|room|needs): *(.*)$", self.path.read_text(), re.M)
+        fields = dict(head)
+        self.title, self.operation = fields["title"], fields["unit"]
+        self.room = int(fields["room"]) << 20
+        self.needs = [value.split() for key, value in head if key == "needs"]
+
+    def require(self):
+        """The commands that it needs are there."""
+        for command, package in self.needs:
+            if not shutil.which(command):
+                raise Failure(f"{self.name} needs {command}: apt-get install {package}")
+
+    def run(self, folder, jobs, seconds, seed, cache):
+        """One run in @folder, which is made; what it measured."""
+        os.mkdir(folder)
+        command = [str(a) for a in (self.path, folder, jobs, seconds, seed, cache)]
+        # A process group of its own: Ctrl-C comes to us, and we end all of it.
+        child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                 text=True, start_new_session=True)
+        try:
+            output, errors = child.communicate(timeout=RUN_LIMIT_S)
+        except BaseException as error:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGTERM)
+            child.communicate()
+            if isinstance(error, subprocess.TimeoutExpired):
+                raise Failure(f"{self.name} did not end within {RUN_LIMIT_S} s") from None
+            raise
+        if child.returncode:
+            lines = errors.strip().splitlines() or [f"status {child.returncode}"]
+            raise Failure(f"{self.name}: {lines[-1]}")
+        got = {key: float(value) for key, value in
+               (line.split() for line in output.splitlines())}
+        if not got.get("operations") or not got.get("seconds"):
+            raise Failure(f"{self.name} did nothing that could be measured")
+        return got
+
+
 def names():
-    """All workloads, the device first."""
+    """All workloads: the device first, applications last."""
     found = sorted(p.stem for p in HERE.glob("*.fio") if p.stem != "common")
     order = ["device", "overwrite", "mixed", "stripe", "hole", "zeroing", "append"]
-    return order + [name for name in found if name not in order]
+    return (order + [name for name in found if name not in order]
+            + sorted(p.stem for p in HERE.glob("*.app")))
+
+
+def workload(name):
+    """The workload called @name."""
+    if name not in names():
+        raise Failure(f"there is no workload '{name}'; there are: {', '.join(names())}")
+    return Application(name) if (HERE / f"{name}.app").exists() else Workload(name)
 
 
 def blocks_of(path, size):
