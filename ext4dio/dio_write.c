@@ -201,6 +201,26 @@ static void dio_unlock(struct inode *inode, bool exclusive)
 }
 
 /*
+ * dio_zero_tail - zero what is behind the end of the file in its last page
+ *
+ * A store through mmap past i_size stays in the page.  A write that begins behind i_size
+ * makes those bytes part of the file without touching the page.  Writeback zeroes
+ * them, so have it done while i_size is still what it was.
+ *
+ * Context: i_rwsem held exclusively; sleeps.
+ */
+static int dio_zero_tail(struct inode *inode)
+{
+	loff_t size = i_size_read(inode);
+
+	if (!offset_in_page(size))
+		return 0;
+	/* A write in flight to the last block must not be overtaken by its page. */
+	dio_drain(inode);
+	return filemap_write_and_wait_range(inode->i_mapping, size, size);
+}
+
+/*
  * dio_write_extending - a write that grows the file
  *
  * The orphan list makes recovery cut off blocks past i_disksize if we crash before
@@ -214,6 +234,12 @@ static ssize_t dio_write_extending(struct kiocb *iocb, struct iov_iter *from)
 	struct inode *inode = file_inode(iocb->ki_filp);
 	handle_t *handle;
 	ssize_t ret;
+
+	if (iocb->ki_pos > i_size_read(inode)) {
+		ret = dio_zero_tail(inode);
+		if (ret)
+			return ret;
+	}
 
 	handle = ext4dio_journal_start(inode, EXT4_HT_INODE, 2);
 	if (IS_ERR(handle))

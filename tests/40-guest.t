@@ -12,7 +12,7 @@ guest() {
 }
 
 mkdir -p build/tools
-for tool in overlap rwf torture; do
+for tool in loss overlap rwf torture; do
 	cc -O2 -Wall -Wextra -Werror -static -pthread -o "build/tools/$tool" \
 		"tests/guest/$tool.c" -luring || exit
 done
@@ -25,6 +25,8 @@ for kernel in $EXT4DIO_KERNELS; do
 	guest "$kernel" features
 	guest "$kernel" lock-mode --send build/tools/overlap
 	guest "$kernel" fallback --send build/tools/overlap \
+		--expect 'Page cache invalidation failure' --expect 'Collision with buffered'
+	guest "$kernel" data-loss --send build/tools/loss \
 		--expect 'Page cache invalidation failure' --expect 'Collision with buffered'
 	guest "$kernel" integrity --send build/tools/torture
 	guest "$kernel" errors --send build/tools/rwf

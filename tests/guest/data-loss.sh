@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Stock ext4 loses acknowledged direct writes, or exposes what is none of the file's, in
+# these cases; ext4dio must not.  That stock ext4 does, where it has the defect, shows
+# that the test can tell.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+
+delay=60
+mnt=/mnt/loss
+mkdir -p "$mnt"
+modprobe brd rd_nr=1 rd_size=65536
+
+# The defects of a conversion at the end of the I/O came with 7.0.
+since_7=no
+[ "$(uname -r | cut -d. -f1)" -lt 7 ] || since_7=yes
+
+# expect TYPE DEFECT DESC RESULT: RESULT must be "ok", but not on stock ext4 with DEFECT.
+expect() {
+	if [ "$1" = ext4 ] && [ "$2" = yes ]; then
+		ok "ext4 has the defect: not $3" test "$4" != ok
+		diag "$4"
+	else
+		is "$1: $3" "$4" ok
+	fi
+}
+
+for type in ext4 ext4dio; do
+	mkfs.ext4 -qF -b 4096 /dev/ram0
+	dm_delay_new slow /dev/ram0 $delay > /dev/null
+	mount -t $type /dev/mapper/slow "$mnt"
+	expect $type yes "a write to the last block is there after the file grew meanwhile" \
+		"$(./loss grow "$mnt/file" 2>&1)"
+	expect $type yes "a store behind the end of the file does not become part of it" \
+		"$(./loss tail "$mnt/file" 2>&1)"
+	umount "$mnt"
+	mount -t $type -o nodelalloc /dev/mapper/slow "$mnt"
+	expect $type $since_7 "a page fault beside a write in flight does not zero it" \
+		"$(./loss neighbour "$mnt/file" 2>&1)"
+	umount "$mnt"
+	dmsetup remove slow
+	fsck_clean /dev/ram0
+done
+
+# Writers who turn blocks of one unwritten extent into written ones, and have no quota left
+# for the blocks of the extent tree that this takes.
+dev=$(null_blk_new quota 256 2000)
+for type in ext4 ext4dio; do
+	mkfs.ext4 -qF -b 4096 -O quota -E lazy_itable_init=0,lazy_journal_init=0 "$dev"
+	mount -t $type -o usrquota "$dev" "$mnt"
+	lost=ok
+	for round in 1 2 3; do
+		rm -f "$mnt/file"
+		xfs_io -f -c 'falloc 0 4m' -c fsync "$mnt/file"
+		chown nobody "$mnt/file"
+		setquota -u nobody 0 4100 0 0 "$mnt"
+		setpriv --reuid=nobody --clear-groups fio --name=quota --filename="$mnt/file" \
+			--direct=1 --rw=randwrite --bs=4k --numjobs=32 --thread --size=128k \
+			--offset_increment=128k --number_ios=8 --randseed=$round \
+			--allow_file_create=0 --create_on_open=1 --fallocate=none \
+			--verify=crc32c --output=/tmp/fio.txt > /dev/null 2>&1 ||
+			lost="round $round: $(grep -ciE 'verify' /tmp/fio.txt) complaints"
+		setquota -u nobody 0 0 0 0 "$mnt"
+	done
+	expect $type $since_7 "writes to an unwritten extent are kept where the quota is full" \
+		"$lost"
+	umount "$mnt"
+	fsck_clean "$dev"
+done
+done_testing
