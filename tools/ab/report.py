@@ -111,6 +111,24 @@ def table(result):
     return lines
 
 
+def markdown(result):
+    """The table for a web page: a row a cell, medians, ratios against the first side."""
+    base, others = result["sides"][0], result["sides"][1:]
+    kernel = result["kernel"].split("+")[0]
+    lines = ["| kernel | workload | jobs | " + " | ".join(
+        [base] + [f"{side} | ratio (95% confidence)" for side in others]) + " |",
+             "|---|---|---|" + "---|" * (1 + 2 * len(others))]
+    for workload, row in cells(result).items():
+        for cell in row if workload != "device" else ():
+            line = [kernel, workload, str(cell.jobs), f"{spread(cell.values(base))[0]:,.0f}"]
+            for side in others:
+                ratio = cell.ratio(side, base)
+                interval = f" ({ratio.low:.2f}-{ratio.high:.2f})" if ratio.low is not None else ""
+                line += [f"{spread(cell.values(side))[0]:,.0f}", f"{ratio.value:.2f}{interval}"]
+            lines.append("| " + " | ".join(line) + " |")
+    return lines
+
+
 def ratio_text(ratio, floor):
     if ratio.value != ratio.value:
         return ratio.verdict(floor)
