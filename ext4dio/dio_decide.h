@@ -73,7 +73,7 @@ struct dio_facts {
  *	AGAIN_TIME	a timestamp is due, which needs a journal handle
  *	BUFFERED	the file does not do direct I/O: journalled data, inline data, or
  *			unaligned encryption; through the page cache instead
- *	FAILED		failed in the checks (a limit, a quota, an error), wrote nothing
+ *	FAILED		ended in the checks (an error, a limit, nothing to write)
  */
 #define DIO_REASONS(R)				\
 	R(SHARED,	  shared)		\

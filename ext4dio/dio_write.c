@@ -205,7 +205,8 @@ static void dio_unlock(struct inode *inode, bool exclusive)
  *
  * A store through mmap past i_size stays in the page.  A write that begins behind i_size
  * makes those bytes part of the file without touching the page.  Writeback zeroes
- * them, so have it done while i_size is still what it was.
+ * them, so have it done while i_size is still what it was.  (A store that comes after
+ * that races with the write for the end of the file, and may win.)
  *
  * Context: i_rwsem held exclusively; sleeps.
  */

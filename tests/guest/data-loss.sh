@@ -69,4 +69,23 @@ for type in ext4 ext4dio; do
 	dmsetup remove slow
 	fsck_clean /dev/ram0
 done
+
+# A full disk has no block for the extent tree but the reserved ones: what is preallocated
+# must take direct and buffered writes all the same.
+for type in ext4 ext4dio; do
+	mkfs.ext4 -qF -b 4096 -m 0 /dev/ram0
+	mount -t $type /dev/ram0 "$mnt"
+	xfs_io -f -c 'falloc 0 8m' -c fsync "$mnt/file"
+	dd if=/dev/zero of="$mnt/full" bs=1M > /dev/null 2>&1 || true
+	sync -f "$mnt"
+	for direct in 1 0; do
+		ok "$type: a full disk takes writes into preallocated blocks, direct=$direct" \
+			fio --name=full --filename="$mnt/file" --direct=$direct --rw=randwrite \
+			--bs=4k --offset=$((direct * 4))m --size=4m --number_ios=300 --end_fsync=1 \
+			--randseed=1 --allow_file_create=0 --create_on_open=1 --fallocate=none \
+			--verify=crc32c --verify_fatal=1
+	done
+	umount "$mnt"
+	fsck_clean /dev/ram0
+done
 done_testing

@@ -1,19 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 // rule: no-zeroout-neighbours
 // file: extents.c
-// sites: 3
-// present: * zeroout\.h
+// sites: 2
+// present: ext4_ext_convert_to_initialized !max_zeroout = sbi
 //
 // An unwritten extent may be the target of several direct writes in flight, each of
 // which turns its own blocks into written ones when it completes.  To turn the blocks
 // of one, stock ext4 at times writes zeroes over the others, before or after those
-// have arrived: to spare a split that would leave a short extent, and where a split at
-// the end of the I/O fails.  Here a conversion splits the extent, or fails.
-
-@@
-@@
- #include "ext4_extents.h"
-+#include "zeroout.h"
+// have arrived: to spare a split that would leave a short extent, and where a split
+// fails.  Here a conversion splits the extent, or fails; what the extent tree needs for
+// that comes from the reserved blocks.
 
 @@
 symbol max_zeroout, sbi;
@@ -36,7 +32,7 @@ expression cond;
  {
 	<...
 -	split_flag |= cond ? EXT4_EXT_MAY_ZEROOUT : 0;
-+	if (ext4dio_may_zeroout(flags) && cond)
++	if (!(flags & EXT4_GET_BLOCKS_CONVERT) && cond)
 +		split_flag |= EXT4_EXT_MAY_ZEROOUT;
 	...>
  }
