@@ -11,4 +11,9 @@
  */
 #define EXT4DIO_UNWRITTEN_NEEDS_HANDLE	(LINUX_VERSION_CODE < KERNEL_VERSION(7, 0, 0))
 
+/* Since 6.7 the timestamps of an inode have accessors. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
+#define inode_set_mtime_to_ts(inode, ts)	((inode)->i_mtime = (ts))
+#endif
+
 #endif

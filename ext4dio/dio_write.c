@@ -27,6 +27,7 @@
 #include "dio_decide.h"
 #include "dio_mount.h"
 #include "dio_write.h"
+#include "lazy_time.h"
 #include "map_nowait.h"
 
 #define CREATE_TRACE_POINTS
@@ -41,7 +42,7 @@ static bool dio_written(struct inode *inode, ext4dio_lblk_t lblk, unsigned int l
 			bool nowait, unsigned int *mapped)
 {
 	struct ext4dio_map_blocks map = { .m_lblk = lblk, .m_len = len };
-	int ret = ext4dio_map_blocks(NULL, inode, &map, ext4dio_map_flags(nowait));
+	int ret = ext4dio_map_lookup(inode, &map, nowait);
 
 	*mapped = max(ret, 0);
 	return ret > 0 && (map.m_flags & EXT4_MAP_MAPPED);
@@ -101,7 +102,7 @@ static bool dio_unmapped(struct inode *inode, loff_t pos, size_t len)
 			.m_lblk = lblk,
 			.m_len = last - lblk + 1,
 		};
-		int ret = ext4dio_map_blocks(NULL, inode, &map, ext4dio_map_flags(true));
+		int ret = ext4dio_map_lookup(inode, &map, true);
 
 		if (ret <= 0)
 			return true;
@@ -128,7 +129,7 @@ static bool dio_split(struct inode *inode, loff_t pos, size_t len, bool nowait)
 	};
 	unsigned int wanted = map.m_len;
 
-	return ext4dio_map_blocks(NULL, inode, &map, ext4dio_map_flags(nowait)) != wanted;
+	return ext4dio_map_lookup(inode, &map, nowait) != wanted;
 }
 
 /* Gather what is to be known of a write; i_rwsem is held, shared or exclusively. */
@@ -358,7 +359,7 @@ again:
 		dio_drain(inode);
 
 	/* Drops suid, sgid and capabilities, hence exclusive; and the timestamps. */
-	ret = kiocb_modified(iocb);
+	ret = ext4dio_write_modified(iocb);
 	if (ret < 0) {
 		if (ret == -EAGAIN)
 			reason = DIO_AGAIN_TIME;

@@ -6,18 +6,32 @@
 #define EXT4DIO_MAP_NOWAIT_H
 
 #include <linux/iomap.h>
+#include <linux/kernel.h>
 
 int ext4dio_map_nowait_hit(struct inode *inode, struct ext4dio_map_blocks *map, int retval);
 
 /**
- * ext4dio_map_flags - how a lookup has to be made
- * @nowait: the caller must not sleep
+ * ext4dio_map_lookup - look blocks up, allocating nothing
+ * @inode: the file
+ * @map: what to look up, and the answer
+ * @nowait: the caller must not sleep: ask the extent status cache only
  *
- * Return: flags for ext4dio_map_blocks(), for a lookup that allocates nothing.
+ * Context: process context; sleeps only without @nowait, on i_data_sem and in a metadata
+ * read.  A kernel with CONFIG_DEBUG_ATOMIC_SLEEP complains if it should with @nowait.
+ * Return: blocks mapped, 0 for a hole, or a negative error: with @nowait -EAGAIN for what
+ * is not in the cache.
  */
-static inline int ext4dio_map_flags(bool nowait)
+static inline int ext4dio_map_lookup(struct inode *inode, struct ext4dio_map_blocks *map,
+				     bool nowait)
 {
-	return nowait ? EXT4_GET_BLOCKS_CACHED_NOWAIT : 0;
+	int ret;
+
+	if (!nowait)
+		return ext4dio_map_blocks(NULL, inode, map, 0);
+	non_block_start();
+	ret = ext4dio_map_blocks(NULL, inode, map, EXT4_GET_BLOCKS_CACHED_NOWAIT);
+	non_block_end();
+	return ret;
 }
 
 #endif

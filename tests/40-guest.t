@@ -3,11 +3,16 @@
 # The module in a booted guest of each kernel: a script of tests/guest a run.
 cd "$(dirname "$0")/.." || exit
 . tests/tap.sh
-# guest KERNEL SCRIPT [OPTIONS]: one run, with two empty disks.
+# guest KERNEL SCRIPT [OPTIONS]: one run, with two empty disks.  A debug kernel is several
+# times slower and needs more memory.
 guest() {
-	local kernel=$1 script=$2
+	local kernel=$1 script=$2 timeout=600 mem=1536
 	shift 2
-	relay "$kernel $script" tests/lab/lab run "$kernel" --timeout 600 \
+	if [[ $kernel = *+debug ]]; then
+		timeout=3600
+		mem=3072
+	fi
+	relay "$kernel $script" tests/lab/lab run "$kernel" --timeout $timeout --mem $mem \
 		--disk disk=512M --disk other=512M "$@" "tests/guest/$script.sh"
 }
 
@@ -26,13 +31,14 @@ for kernel in $EXT4DIO_KERNELS; do
 	guest "$kernel" lock-mode --send build/tools/overlap
 	guest "$kernel" fallback --send build/tools/overlap \
 		--expect 'Page cache invalidation failure' --expect 'Collision with buffered'
-	guest "$kernel" data-loss --send build/tools/loss \
-		--expect 'Page cache invalidation failure' --expect 'Collision with buffered'
+	guest "$kernel" data-loss --send build/tools/loss --send build/tools/rwf \
+		--expect 'Page cache invalidation failure' --expect 'Collision with buffered' \
+		--expect 'Aborting journal on device ram0-8'
 	guest "$kernel" integrity --send build/tools/torture
 	guest "$kernel" errors --send build/tools/rwf
 	guest "$kernel" nowait --send build/tools/rwf \
 		--expect 'mapped to illegal pblock' --expect 'bad block bitmap checksum'
 	guest "$kernel" counters --send build/tools/rwf --send tools
-	guest "$kernel" dax --send build/tools/rwf --mem 2048 --append 'memmap=256M!1G'
+	guest "$kernel" dax --send build/tools/rwf --mem 3072 --append 'memmap=256M!1G'
 done
 done_testing

@@ -2,12 +2,15 @@
 /*
  * One direct RWF_NOWAIT read or write, and what came of it.
  *
- *   rwf read|write FILE POS LEN [FRESH-POS|unaligned]
+ *   rwf read|write FILE POS LEN [FRESH-POS|unaligned|ticks]
  *
  * A timestamp that is due refuses a write as a lock would.  With FRESH-POS each try
  * follows at once upon a plain write of LEN there, which brings them up to date, and
  * is repeated up to 100 times while refused.  With unaligned the memory is not
  * aligned, and the call may wait.  Prints "ok", "again", or the error.
+ *
+ * With ticks there are 50 of them, each after 10 ms and an fstat: a timestamp is due for
+ * every one.  Prints how many went through.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -15,8 +18,26 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
+
+#define TICKS	50
+
+static int ticks(int fd, const struct iovec *iov, off_t pos)
+{
+	int try, through = 0;
+	struct stat st;
+
+	for (try = 0; try < TICKS; try++) {
+		usleep(10000);
+		if (fstat(fd, &st))
+			return -1;
+		if (pwritev2(fd, iov, 1, pos, RWF_NOWAIT) == (ssize_t)iov->iov_len)
+			through++;
+	}
+	return through;
+}
 
 int main(int argc, char **argv)
 {
@@ -28,7 +49,7 @@ int main(int argc, char **argv)
 		return 2;
 	write = !strcmp(argv[1], "write");
 	unaligned = argc > 5 && !strcmp(argv[5], "unaligned");
-	fresh = argc > 5 && !unaligned;
+	fresh = argc > 5 && !unaligned && strcmp(argv[5], "ticks");
 	fd = open(argv[2], (write ? O_RDWR : O_RDONLY) | O_DIRECT);
 	iov.iov_len = atoll(argv[4]);
 	if (fd < 0 || posix_memalign(&iov.iov_base, 4096, iov.iov_len + 1)) {
@@ -37,6 +58,10 @@ int main(int argc, char **argv)
 	}
 	iov.iov_base = (char *)iov.iov_base + unaligned;
 	memset(iov.iov_base, 'N', iov.iov_len);
+	if (argc > 5 && !strcmp(argv[5], "ticks")) {
+		printf("%d of %d\n", ticks(fd, &iov, atoll(argv[3])), TICKS);
+		return 0;
+	}
 	for (tries = fresh ? 100 : 1; tries; tries--) {
 		if (fresh && pwritev(fd, &iov, 1, atoll(argv[5])) < 0)
 			perror("fresh write");
