@@ -68,6 +68,10 @@ bench:
 check: deps
 	@tests/check $(KERNELS)
 
+#: make check-debug     the guest tests on a kernel with lockdep, KASAN and the like (root)
+check-debug: deps
+	@TESTS=tests/40-guest.t tests/check $(lastword $(KERNELS))+debug
+
 #: make style           shellcheck and what checkpatch would say of layout
 style:
 	@tests/style
@@ -89,4 +93,5 @@ clean:
 #: KERNELS="6.12 7.2"   guest kernels for demo, bench, check   [all of tests/lab/kernels]
 #: BENCH="ARGUMENTS"    for tools/ext4dio-ab run               [--total 16M]
 
-.PHONY: all help module fork install dkms-install dkms-remove demo bench check style deps clean
+.PHONY: all help module fork install dkms-install dkms-remove demo bench check check-debug style \
+	deps clean
