@@ -8,6 +8,7 @@ BUILD	?= build/$(KVER)
 ANY_RELEASE ?=
 KERNELS	?= $(shell tests/lab/lab list)
 BENCH	?= --total 16M
+MINUTES	?= 60
 
 version	:= $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
 dkms_src := /usr/src/ext4dio-$(version)
@@ -72,6 +73,10 @@ check: deps
 check-debug: deps
 	@TESTS=tests/40-guest.t tests/check $(lastword $(KERNELS))+debug
 
+#: make soak            all feature sets under load for MINUTES in a guest of each kernel (root)
+soak: deps
+	@tests/soak $(MINUTES) $(KERNELS)
+
 #: make style           shellcheck and what checkpatch would say of layout
 style:
 	@tests/style
@@ -91,7 +96,8 @@ clean:
 #: BUILD=FOLDER         where to build                         [build/KVER]
 #: ANY_RELEASE=1        allow source and headers of different stable releases
 #: KERNELS="6.12 7.2"   guest kernels for demo, bench, check   [all of tests/lab/kernels]
+#: MINUTES=N            how long to soak                       [60]
 #: BENCH="ARGUMENTS"    for tools/ext4dio-ab run               [--total 16M]
 
-.PHONY: all help module fork install dkms-install dkms-remove demo bench check check-debug style \
-	deps clean
+.PHONY: all help module fork install dkms-install dkms-remove demo bench check check-debug soak \
+	style deps clean

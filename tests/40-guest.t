@@ -16,11 +16,7 @@ guest() {
 		--disk disk=512M --disk other=512M "$@" "tests/guest/$script.sh"
 }
 
-mkdir -p build/tools
-for tool in loss overlap rwf torture; do
-	cc -O2 -Wall -Wextra -Werror -static -pthread -o "build/tools/$tool" \
-		"tests/guest/$tool.c" -luring || exit
-done
+tests/guest-tools || exit
 
 # With slab_nomerge every slab cache shows under its own name.
 for kernel in $EXT4DIO_KERNELS; do

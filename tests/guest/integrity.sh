@@ -15,16 +15,8 @@ diag "seed $seed"
 
 # torture NAME MKFS-OPTIONS
 torture() {
-	# shellcheck disable=SC2086 # a list of options
-	mkfs.ext4 -qF -E lazy_itable_init=0,lazy_journal_init=0 $2 "$dev" > /dev/null 2>&1
-	mount -t ext4dio "$dev" "$mnt"
-	if result=$(./torture "$mnt/file" /tmp/shadow "$seconds" "$seed" 2>&1); then
-		pass "$1: every byte is what its owner wrote"
-	else
-		not_ok "$1: every byte is what its owner wrote"
-	fi
-	diag "$result"
-	ok "$1: no error is left for fsync" xfs_io -c fsync "$mnt/file"
+	ext4dio_new "$dev" "$mnt" "$2"
+	torture_file "$1" "$mnt/file" "$seconds" "$seed"
 	umount "$mnt"
 	fsck_clean "$dev" "$1: e2fsck finds it clean"
 	mount -t ext4 "$dev" "$mnt"
@@ -38,8 +30,7 @@ torture "bigalloc" "-O bigalloc -C 16384"
 torture "ext3 layout" "-t ext3"
 
 # The same by another's judgement: fio's own verification, into a hole.
-mkfs.ext4 -qF "$dev"
-mount -t ext4dio "$dev" "$mnt"
+ext4dio_new "$dev" "$mnt" ""
 for bs in 3k 4k 28k; do
 	truncate -s 16M "$mnt/fio"
 	ok "fio verifies random $bs writes of four jobs by io_uring" \

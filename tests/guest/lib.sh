@@ -41,3 +41,22 @@ dm_delay_new() {
 fsck_clean() {
 	ok "${2:-e2fsck finds $1 clean}" e2fsck -fn "$1"
 }
+
+# ext4dio_new DEVICE FOLDER MKFS-OPTIONS [MOUNT-OPTIONS]: a new file system, mounted.
+ext4dio_new() {
+	# shellcheck disable=SC2086 # a list of options
+	mkfs.ext4 -qF -E lazy_itable_init=0,lazy_journal_init=0 $3 "$1" > /dev/null 2>&1
+	mount -t ext4dio ${4:+-o "$4"} "$1" "$2"
+}
+
+# torture_file NAME FILE SECONDS SEED: torture.c on FILE, its shadow in /tmp/shadow.
+torture_file() {
+	local result
+	if result=$(./torture "$2" /tmp/shadow "$3" "$4" 2>&1); then
+		pass "$1: every byte is what its owner wrote"
+	else
+		not_ok "$1: every byte is what its owner wrote"
+	fi
+	diag "$result"
+	ok "$1: no error is left for fsync" xfs_io -c fsync "$2"
+}
