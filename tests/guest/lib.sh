@@ -5,6 +5,13 @@
 # $OUT is the folder whose files come back to the host.
 . "$(dirname "${BASH_SOURCE[0]}")/tap.sh"
 
+# How much slower this kernel is than Debian's: a factor for delays that must be long
+# against the CPU's part.
+slower=1
+if zgrep -qs '^CONFIG_KASAN=y' /proc/config.gz; then
+	slower=8
+fi
+
 # null_blk_new NAME SIZE_MB LATENCY_US: a memory-backed device that answers each I/O
 # after LATENCY_US, any number of them at once; prints its path.
 null_blk_new() {

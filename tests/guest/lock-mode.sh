@@ -9,7 +9,7 @@
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
-delay=60
+delay=$((60 * slower))
 mnt=/mnt/lock
 file=$mnt/file
 mkdir -p "$mnt"
