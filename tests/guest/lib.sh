@@ -66,4 +66,39 @@ torture_file() {
 	fi
 	diag "$result"
 	ok "$1: no error is left for fsync" xfs_io -c fsync "$2"
+
+# log_writes_new DEVICE LOG ORDER: DEVICE with all that reaches it logged, two times, for
+# replay.c, which says why; prints its path.  Marks go to "logged".
+log_writes_new() {
+	local sectors dm
+	modprobe dm-log-writes
+	sectors=$(blockdev --getsz "$1")
+	dmsetup create ordered --table "0 $sectors log-writes $1 $3"
+	dm=$(dmsetup info -c --noheadings -o blkdevname ordered)
+	echo "write through" > "/sys/block/$dm/queue/write_cache"
+	dmsetup mknodes
+	dmsetup create logged --table "0 $sectors log-writes /dev/mapper/ordered $2"
+	dmsetup mknodes
+	echo /dev/mapper/logged
+}
+
+# log_writes_del LOG ORDER: ends it; prints the list of what was logged.
+log_writes_del() {
+	dmsetup remove logged
+	dmsetup remove ordered
+	./replay list "$1" "$2"
+}
+
+# after_cut TYPE DEVICE FOLDER COMMAND...: what is wrong with DEVICE after a power cut; TYPE
+# replays its journal, then COMMAND looks into it, and says so.
+after_cut() {
+	local type=$1 dev=$2 folder=$3 output
+	shift 3
+	if ! output=$(mount -t "$type" "$dev" "$folder" 2>&1); then
+		echo "does not mount: $output"
+		return
+	fi
+	"$@" 2>&1 || echo "failed: $*"
+	umount "$folder"
+	output=$(e2fsck -fn "$dev" 2>&1) || echo "e2fsck: $output"
 }
