@@ -99,9 +99,9 @@ clean:
 #: KSRC=PATH            kernel source tree or tarball          [found in /usr/src]
 #: BUILD=FOLDER         where to build                         [build/KVER]
 #: ANY_RELEASE=1        allow source and headers of different stable releases
-#: KERNELS="6.12 7.2"   guest kernels for demo, bench, check   [default ones of tests/lab/kernels]
+#: KERNELS="6.12 7.2"   guest kernels for demo, bench, check   [default in tests/lab/kernels]
 #: MINUTES=N            how long to soak                       [60]
 #: BENCH="ARGUMENTS"    for tools/ext4dio-ab run               [--total 16M]
 
-.PHONY: all help module fork install dkms-install dkms-remove demo bench check check-all check-debug soak \
-	style deps clean
+.PHONY: all help module fork install dkms-install dkms-remove demo bench check check-all \
+	check-debug soak style deps clean

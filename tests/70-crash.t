@@ -6,11 +6,7 @@
 cd "$(dirname "$0")/.." || exit
 . tests/tap.sh
 
-mkdir -p build/tools
-for tool in acked replay; do
-	cc -O2 -Wall -Wextra -Werror -static -pthread -o "build/tools/$tool" \
-		"tests/guest/$tool.c" -luring || exit
-done
+tests/guest-tools || exit
 work=$(mktemp -d "${TMPDIR:-/var/tmp}/ext4dio-crash.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 cuts=${EXT4DIO_CUTS:-110}

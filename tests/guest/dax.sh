@@ -11,7 +11,7 @@ mkdir -p "$mnt"
 modprobe nd_e820 2> /dev/null || true
 modprobe nd_pmem
 dev=/dev/pmem0
-for _ in $(seq $((10 * slower))); do
+for _ in $(seq "$(longer 10)"); do
 	[ ! -b $dev ] || break
 	sleep 0.5
 done

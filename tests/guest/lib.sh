@@ -5,12 +5,15 @@
 # $OUT is the folder whose files come back to the host.
 . "$(dirname "${BASH_SOURCE[0]}")/tap.sh"
 
-# How much slower this kernel is than Debian's: a factor for delays that must be long
+# longer N: N, a delay or a number of tries, or more of it on a debug kernel: it must be long
 # against the CPU's part.
-slower=1
-if [ -e /proc/config.gz ] && zgrep -q '^CONFIG_KASAN=y' /proc/config.gz; then
-	slower=8
-fi
+longer() {
+	if [ -e /proc/config.gz ] && zgrep -q '^CONFIG_KASAN=y' /proc/config.gz; then
+		echo $(($1 * 8))
+	else
+		echo "$1"
+	fi
+}
 
 # null_blk_new NAME SIZE_MB LATENCY_US: a memory-backed device that answers each I/O
 # after LATENCY_US, any number of them at once; prints its path.
@@ -66,6 +69,7 @@ torture_file() {
 	fi
 	diag "$result"
 	ok "$1: no error is left for fsync" xfs_io -c fsync "$2"
+}
 
 # log_writes_new DEVICE LOG ORDER: DEVICE with all that reaches it logged, two times, for
 # replay.c, which says why; prints its path.  Marks go to "logged".

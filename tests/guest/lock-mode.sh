@@ -9,7 +9,7 @@
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
-delay=$((60 * slower))
+delay=$(longer 60)
 mnt=/mnt/lock
 file=$mnt/file
 mkdir -p "$mnt"
