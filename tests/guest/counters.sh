@@ -222,8 +222,8 @@ fails "nothing that did not happen" grep -q again_ "$OUT/stat.txt"
 is "as JSON" "$($ext4dio stat --json "$dev" | python3 -c 'import json, sys
 got = json.load(sys.stdin)
 print(got["policy"], got["shared"], got["exclusive_zeroing"], got["again_lock"])')" "shared 2 1 0"
-(sleep 0.5; direct 0 4096) &
-ok "live" sh -c "$ext4dio stat --interval 2 --count 1 > $OUT/live.txt"
+(sleep "$(longer 1)"; direct 0 4096) &
+ok "live" sh -c "$ext4dio stat --interval $(longer 2) --count 1 > $OUT/live.txt"
 wait
 ok "with what happened meanwhile" grep -q "  1 direct writes" "$OUT/live.txt"
 $ext4dio reset
