@@ -9,9 +9,12 @@ ANY_RELEASE ?=
 KERNELS	?= $(shell tests/lab/lab list)
 BENCH	?= --total 16M
 MINUTES	?= 60
+PREFIX	?= /usr/local
+DESTDIR	?=
 
 version	:= $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
 dkms_src := /usr/src/ext4dio-$(version)
+dkms_files := dkms.conf Kbuild Makefile ext4dio
 kbuild	= $(MAKE) -C $(KDIR) M=$(abspath $(BUILD))
 
 all: module
@@ -41,10 +44,14 @@ dkms-install:
 	@if dkms status ext4dio/$(version) 2>/dev/null | grep -q .; then \
 		dkms remove ext4dio/$(version) --all; fi
 	rm -rf $(dkms_src)
-	mkdir -p $(dkms_src)
-	cp -a dkms.conf Kbuild Makefile README.md LICENSE ext4dio $(dkms_src)/
+	$(MAKE) dkms-source
 	dkms add ext4dio/$(version)
 	dkms install ext4dio/$(version) -k $(KVER)
+
+# Only the source into its place; the package's contents too.
+dkms-source:
+	mkdir -p $(DESTDIR)$(dkms_src)
+	cp -a $(dkms_files) $(DESTDIR)$(dkms_src)/
 
 #: make dkms-remove     take it out of DKMS again, for all kernels (root)
 dkms-remove:
@@ -55,6 +62,31 @@ dkms-remove:
 		dkms remove ext4dio/$(version) --all; \
 	else echo "dkms does not know ext4dio/$(version): nothing to remove"; fi
 	rm -rf $(dkms_src)
+
+#: make install-tools   install the tools and their manuals below PREFIX (root)
+install-tools:
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/share/ext4dio/ab \
+		$(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man8
+	install tools/ext4dio tools/fsck.ext4dio $(DESTDIR)$(PREFIX)/sbin
+	ln -sf fsck.ext4dio $(DESTDIR)$(PREFIX)/sbin/mkfs.ext4dio
+	install tools/ext4dio-ab $(DESTDIR)$(PREFIX)/share/ext4dio
+	ln -sf ../share/ext4dio/ext4dio-ab $(DESTDIR)$(PREFIX)/sbin/ext4dio-ab
+	install -m 644 $(addprefix tools/ab/,*.fio *.py *.sh) $(DESTDIR)$(PREFIX)/share/ext4dio/ab
+	install tools/ab/*.app $(DESTDIR)$(PREFIX)/share/ext4dio/ab
+	install -m 644 tools/*.5 $(DESTDIR)$(PREFIX)/share/man/man5
+	install -m 644 tools/*.8 $(DESTDIR)$(PREFIX)/share/man/man8
+	ln -sf fsck.ext4dio.8 $(DESTDIR)$(PREFIX)/share/man/man8/mkfs.ext4dio.8
+
+#: make deb             Debian packages ext4dio-dkms and ext4dio-tools, in build/deb
+deb:
+	@debian/make-deb
+
+#: make dist            the committed source as build/ext4dio-VERSION.tar.xz
+dist:
+	@[ -z "$$(git status --porcelain)" ] || \
+		{ echo "dist: there are changes that are not committed" >&2; exit 1; }
+	@mkdir -p build
+	git archive --prefix=ext4dio-$(version)/ HEAD | xz -T1 > build/ext4dio-$(version).tar.xz
 
 #: make demo            A/B table of stock ext4 and ext4dio in a booted guest (root)
 demo: deps
@@ -98,10 +130,12 @@ clean:
 #: KDIR=FOLDER          its headers                            [/lib/modules/KVER/build]
 #: KSRC=PATH            kernel source tree or tarball          [found in /usr/src]
 #: BUILD=FOLDER         where to build                         [build/KVER]
+#: PREFIX=FOLDER        for install-tools                      [/usr/local]
+#: DESTDIR=FOLDER       a root for install-tools, not /
 #: ANY_RELEASE=1        allow source and headers of different stable releases
 #: KERNELS="6.12 7.2"   guest kernels for demo, bench, check   [default in tests/lab/kernels]
 #: MINUTES=N            how long to soak                       [60]
 #: BENCH="ARGUMENTS"    for tools/ext4dio-ab run               [--total 16M]
 
-.PHONY: all help module fork install dkms-install dkms-remove demo bench check check-all \
-	check-debug soak style deps clean
+.PHONY: all help module fork install dkms-install dkms-source dkms-remove install-tools deb dist \
+	demo bench check check-all check-debug soak style deps clean

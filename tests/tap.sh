@@ -73,6 +73,20 @@ refuses() {
 	fi
 }
 
+# says DESC REGEX CMD...: CMD succeeds and says something that matches REGEX.
+says() {
+	local desc=$1 regex=$2 output status
+	shift 2
+	try "$@"
+	if [ "$status" -ne 0 ]; then
+		not_ok "$desc" "failed: $*"$'\n'"$output"
+	elif ! grep -Eq -- "$regex" <<< "$output"; then
+		not_ok "$desc" "did not say: $regex"$'\n'"$output"
+	else
+		pass "$desc"
+	fi
+}
+
 # is DESC GOT WANT: two strings are the same; if not, the first lines that differ.
 is() {
 	if [ "$2" = "$3" ]; then

@@ -1,0 +1,158 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# The Debian packages: what "make deb" makes installs, upgrades and goes again, and
+# whatever kernel comes, apt ends well.
+#
+# Kernels come as packages that do what linux-headers does: bring headers (those of the
+# root's own kernel under another name) and run the hooks of header_postinst.d.
+set -euo pipefail
+. tests/tap.sh
+
+kver=$(basename /lib/modules/*)
+like=${kver//+/.}	# as a regular expression
+series=$(echo "$kver" | cut -d. -f1,2)
+version=$(sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
+export DEBIAN_FRONTEND=noninteractive
+
+# apt COMMAND...
+apt() {
+	apt-get -qy -o Dpkg::Options::=--force-unsafe-io --no-install-recommends "$@"
+}
+
+# package NAME VERSION: /tmp/NAME.deb from the files in /tmp/NAME.
+package() {
+	mkdir -p "/tmp/$1/DEBIAN"
+	printf '%s\n' "Package: $1" "Version: $2" "Architecture: all" \
+		"Maintainer: nobody <nobody@localhost>" "Description: made by a test" \
+		> "/tmp/$1/DEBIAN/control"
+	dpkg-deb -Znone -b "/tmp/$1" "/tmp/$1.deb" > /dev/null
+}
+
+# new_kernel KERNEL: the package /tmp/linux-headers-KERNEL.deb.
+new_kernel() {
+	local dir=/tmp/linux-headers-$1 headers=/usr/src/linux-headers-$1
+	mkdir -p "$dir/DEBIAN" "$dir/lib/modules/$1" "$dir/usr/src"
+	cp -a "$(readlink -f "/lib/modules/$kver/build")" "$dir$headers"
+	sed -i "s/$kver/$1/" \
+		"$dir$headers"/{Makefile,include/{config/kernel.release,generated/utsrelease.h}}
+	ln -s "$headers" "$dir/lib/modules/$1/build"
+	printf '%s\n' '#!/bin/sh' 'set -e' \
+		"run-parts --exit-on-error --arg=$1 /etc/kernel/header_postinst.d" \
+		> "$dir/DEBIAN/postinst"
+	chmod 755 "$dir/DEBIAN/postinst"
+	package "linux-headers-$1" 1
+}
+
+# new_version VERSION [COMMAND...]: the packages of that version in /tmp/VERSION, of a
+# source that COMMAND has changed.
+new_version() {
+	cp -a . "/tmp/$1"
+	(
+		cd "/tmp/$1"
+		sed -i "s/^PACKAGE_VERSION=.*/PACKAGE_VERSION=\"$1\"/" dkms.conf
+		sed -i "0,/^[0-9]/s/^[0-9].*/$1 (2026-12-01)\n\n- Next.\n\n&/" CHANGELOG
+		shift
+		"$@"
+		make -s deb
+	)
+}
+
+# built_for: the kernels that DKMS has installed the module for, on one line.
+built_for() {
+	dkms status ext4dio | sed -n 's/^ext4dio.\([^,]*\), \([^,]*\),.*: installed.*/\1 \2/p' |
+		sort | xargs
+}
+
+# well: every package is configured.
+well() {
+	is "and every package is configured" "$(dpkg --audit)" ""
+}
+
+# --- build -------------------------------------------------------------------
+
+refuses "make deb names what is missing" "debhelper-compat" make -s deb
+{
+	apt-get -q update
+	apt install build-essential debhelper dh-dkms lintian
+} > /tmp/apt.log 2>&1 || { cat /tmp/apt.log; exit 1; }
+ok "make deb" make -s deb
+cp build/deb/ext4dio-tools_*.deb /out/ext4dio-tools.deb
+is "lintian has nothing to say" "$(lintian --allow-root --fail-on none build/deb/*.changes 2>&1)" ""
+(
+	mkdir /tmp/again
+	cp -a . /tmp/again
+	cd /tmp/again
+	SOURCE_DATE_EPOCH=$(stat -c %Y CHANGELOG) make -s deb > /dev/null
+)
+is "a second build is the same to the byte" \
+	"$(cd /tmp/again/build/deb && sha256sum ./*.deb)" "$(cd build/deb && sha256sum ./*.deb)"
+
+# --- install, the source coming late -----------------------------------------
+
+source=$(ls /usr/src/linux-source-"$series".tar.*)
+mv "$source" /root/
+says "apt installs them without kernel source and says what to do" \
+	"skipped for kernel $like: .*install the package linux-source-$series" \
+	apt install ./build/deb/*.deb
+well
+is "there is no module" "$(built_for)" ""
+new_kernel 9.0.0-amd64
+says "a new kernel without source: the same" "skipped for kernel 9.0.0-amd64: " \
+	apt install /tmp/linux-headers-9.0.0-amd64.deb
+well
+ok "that kernel goes again" apt purge linux-headers-9.0.0-amd64
+mv "/root/${source##*/}" /usr/src/
+mkdir -p /tmp/some-source/usr/src
+echo "for its trigger" > /tmp/some-source/usr/src/some-source
+package some-source 1
+ok "the source is there, and a package with something in /usr/src" apt install /tmp/some-source.deb
+well
+is "DKMS has built it" "$(built_for)" "$version $kver"
+is "modinfo tells the version" "$(modinfo -k "$kver" -F version ext4dio)" "$version"
+is "it is signed with the key that DKMS made" \
+	"$(modinfo -k "$kver" -F sig_key ext4dio | tr -d :)" \
+	"$(openssl x509 -in /var/lib/dkms/mok.pub -inform DER -noout -serial | cut -d= -f2)"
+ok "ext4dio runs" ext4dio --help
+ok "ext4dio-ab runs" ext4dio-ab list
+is "each program has its manual" \
+	"$(dpkg -L ext4dio-tools | sed -n 's|^/usr/share/man/man8/\(.*\).8.gz|\1|p' | sort)" \
+	"$(dpkg -L ext4dio-tools | sed -n 's|^/usr/sbin/||p' | sort)"
+
+# --- upgrades ----------------------------------------------------------------
+
+ok "make deb of a newer version" new_version 9.1 true
+ok "apt upgrades to it" apt install /tmp/9.1/build/deb/ext4dio-dkms_9.1_all.deb
+well
+is "DKMS has built it, and has no other version" "$(built_for; dkms status ext4dio | wc -l)" \
+	"9.1 $kver"$'\n'1
+new_kernel 9.1.0-amd64
+ok "a new kernel comes" apt install /tmp/linux-headers-9.1.0-amd64.deb
+well
+is "DKMS has built it for both" "$(built_for)" "9.1 $kver 9.1 9.1.0-amd64"
+
+# --- a kernel that it does not compile for -----------------------------------
+
+# Every object includes it, so that the first one fails.
+ok "make deb of a version that does not compile" \
+	new_version 9.2 sed -i '$a ccflags-y += -include no-such-file.h' Kbuild
+says "apt upgrades to it and shows the error" \
+	"skipped for kernel $like: it does not compile: .*no-such-file.h" \
+	apt install /tmp/9.2/build/deb/ext4dio-dkms_9.2_all.deb
+well
+is "no kernel has a module" "$(built_for)" ""
+new_kernel 9.2.0-amd64
+says "a new kernel comes: the same" "skipped for kernel 9.2.0-amd64: it does not compile" \
+	apt install /tmp/linux-headers-9.2.0-amd64.deb
+well
+
+# --- purge -------------------------------------------------------------------
+
+ok "apt purges them" apt purge ext4dio-dkms ext4dio-tools
+well
+is "nothing is left" "$(dpkg -l 'ext4dio-*' 2> /dev/null | grep '^[^D|+]' || true
+	find / -xdev \( -path /proc -o -path /sys -o -path /tmp -o -path /root -o -path /out \) \
+		-prune -o -name '*ext4dio*' -print)" ""
+is "no alias is left" "$(grep ext4dio "/lib/modules/$kver/modules.alias" || true)" ""
+
+done_testing
