@@ -68,7 +68,7 @@ choose() {
 	END {
 		srand(seed)
 		for (i = 0; i < n; i++)
-			if (i % 4 == 0)
+			if (i % 4 == 0 && w)
 				print within[int(rand() * w) + 1]
 			else if (i % 4 == 1)
 				print between[int(rand() * b) + 1]
