@@ -138,7 +138,7 @@ awk -v n="$cuts" -v seed=$RANDOM '
 	END {
 		srand(seed)
 		for (i = 0; i < n; i++)
-			print i % 2 ? after[int((1 + rand()) * a / 2) + 1] :
+			print i % 2 || !ends ? after[int((1 + rand()) * a / 2) + 1] :
 				within[int((1 + rand()) * ends / 2) + 1]
 	}' "$OUT/list" | sort -n > "$OUT/cuts"
 diag "$(wc -l < "$OUT/list") entries; cuts: $(xargs < "$OUT/cuts")"
