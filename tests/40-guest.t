@@ -18,6 +18,8 @@ guest() {
 
 tests/guest-tools || exit
 
+# The devices that faults.sh breaks.
+broken='dm-0|vd[b-z]'
 # With slab_nomerge every slab cache shows under its own name.
 for kernel in $EXT4DIO_KERNELS; do
 	guest "$kernel" identity --append slab_nomerge
@@ -32,6 +34,13 @@ for kernel in $EXT4DIO_KERNELS; do
 		--expect 'Aborting journal on device ram0-8'
 	guest "$kernel" integrity --send build/tools/torture
 	guest "$kernel" errors --send build/tools/rwf
+	guest "$kernel" faults --send build/tools/ledger --append slab_nomerge \
+		--expect "Aborting journal on device ($broken)-8" \
+		--expect "Buffer I/O error on dev ($broken), logical block [0-9]+, lost .*write" \
+		--expect "I/O error, dev vd[b-z], sector" \
+		--expect "fs \(($broken)\): I/O error while writing superblock" \
+		--expect "fs error \(device ($broken)\).*([Aa]borted|mark_inode_dirty error)" \
+		--expect "JBD2: I/O error when updating journal superblock for ($broken)-8"
 	guest "$kernel" nowait --send build/tools/rwf \
 		--expect 'mapped to illegal pblock' --expect 'bad block bitmap checksum'
 	guest "$kernel" counters --send build/tools/rwf --send tools

@@ -39,7 +39,7 @@ verify() {
 	shift
 	ok "$name" fio --name=soak --directory="$mnt/fio" --size=24m --numjobs=3 \
 		--rw=randwrite --fallocate=none --randseed="$seed" --verify=crc32c \
-		--verify_fatal=1 --output="$OUT/fio.txt" "$@"
+		--verify_fatal=1 --eta=never --output="$OUT/fio.txt" "$@"
 }
 
 # slice NAME MKFS MOUNT: one feature set.
@@ -50,7 +50,8 @@ slice() {
 	torture_file "$name" "$mnt/file" 5 "$seed"
 	if command -v stress-ng > /dev/null; then
 		stress-ng --temp-path "$mnt/stress" --seed "$seed" --verify --timeout 45 \
-			--aio 1 --io-uring 1 --iomix 1 --metamix 1 --hdd 1 --hdd-bytes 16m \
+			--aio 1 --io-uring 1 --iomix 1 --iomix-bytes 32m --metamix 1 \
+			--metamix-bytes 32m --hdd 1 --hdd-bytes 16m \
 			--hdd-opts direct,wr-rnd,rd-rnd,utimes --fallocate 1 \
 			--fallocate-bytes 16m --fpunch 1 --seek 1 --seek-size 16m --seek-punch \
 			--mmap 1 --mmap-bytes 16m --mmap-file --mmap-odirect --rename 1 \
