@@ -40,6 +40,7 @@ verify() {
 	ok "$name" fio --name=soak --directory="$mnt/fio" --size=24m --numjobs=3 \
 		--rw=randwrite --fallocate=none --randseed="$seed" --verify=crc32c \
 		--verify_fatal=1 --eta=never --output="$OUT/fio.txt" "$@"
+	diag "$(df --output=avail,iavail,pcent "$mnt" | tail -1) (KiB, inodes left)"
 }
 
 # slice NAME MKFS MOUNT: one feature set.
