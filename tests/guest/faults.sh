@@ -212,7 +212,7 @@ fault_range() {
 # there instead is what was there before the file, hence the zeros.)
 fault_lie() {
 	local at
-	blkdiscard -fz "$dev"
+	blkdiscard -qfz "$dev"
 	begin
 	start prealloc
 	at=$(place $bad_from $bad_end)
@@ -228,7 +228,7 @@ fault_lie() {
 
 # As if the power failed, but nobody is told.
 fault_drop() {
-	blkdiscard -fz "$dev"
+	blkdiscard -qfz "$dev"
 	begin
 	start
 	becomes "$(whole drop_writes)"
@@ -578,6 +578,8 @@ mkdir -p "$mnt"
 mountpoint -q $debug || mount -t debugfs debugfs $debug
 base=$(null_blk_new faults 128 2000)
 sectors=$(blockdev --getsz "$base")
+# Else it would allocate its memory while it is written to, where that may fail.
+blkdiscard -z "$base"
 dmsetup create fault --table "$(whole "linear $base 0")"
 dmsetup mknodes
 dev=$dm
