@@ -314,8 +314,10 @@ static void submit_aio(struct thread *t, struct span *spans, int n)
 			wrote(WRITE, spans[i], -errno, 0);
 	}
 	for (i = 0; i < taken; i++) {
-		if (syscall(SYS_io_getevents, t->aio, 1, 1, &event, NULL) != 1)
-			die("io_getevents");
+		/* Freezing and thawing of a device interrupts it. */
+		while (syscall(SYS_io_getevents, t->aio, 1, 1, &event, NULL) != 1)
+			if (errno != EINTR)
+				die("io_getevents");
 		wrote(WRITE, spans[event.data], event.res, 0);
 	}
 }
