@@ -107,7 +107,7 @@ check-all: deps
 
 #: make check-debug     the guest tests on a kernel with lockdep, KASAN and the like (root)
 check-debug: deps
-	@TESTS=tests/40-guest.t tests/check $(lastword $(KERNELS))+debug
+	@TESTS="tests/40-guest.t tests/45-safety.t" tests/check $(lastword $(KERNELS))+debug
 
 #: make soak            all feature sets under load for MINUTES in a guest of each kernel (root)
 soak: deps

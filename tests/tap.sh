@@ -135,6 +135,15 @@ relay() {
 	fi
 }
 
+# guest KERNEL SCRIPT [OPTIONS]: on the host, the tests of tests/guest/SCRIPT.sh in a guest that
+# has two empty disks.
+guest() {
+	local kernel=$1 script=$2
+	shift 2
+	relay "$kernel $script" tests/lab/lab run "$kernel" --timeout 600 \
+		--disk disk=512M --disk other=512M "$@" "tests/guest/$script.sh"
+}
+
 # done_testing: print the plan; the status says whether all passed.
 done_testing() {
 	echo "1..$tap_count"

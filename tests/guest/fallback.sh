@@ -42,7 +42,10 @@ for type in ext4 ext4dio; do
 	mount -t $type "$(dm_delay_new slow "$dev" $delay)" "$mnt"
 	before=$(complaints)
 	failed=0
-	for ((i = 0; i < 5; i++)); do
+	# Five races; where stock ext4 is to lose one, more until it does, for on a busy host the
+	# windows of some do not meet.
+	for ((i = 0; i < 5 || (i < 50 && failed == 0); i++)); do
+		[ "$i" -lt 5 ] || [ $want = some ] || break
 		rm -f "$file"
 		xfs_io -f -c 'truncate 64k' -c 'pwrite -q 0 1k' -c 'pwrite -q 16k 1k' "$file"
 		umount "$mnt"
@@ -54,7 +57,7 @@ for type in ext4 ext4dio; do
 		*) not_ok "$type, threads: the data is right" "$result" ;;
 		esac
 	done
-	is "$type, threads: fsync fails in $want of 5 races" \
+	is "$type, threads: fsync fails in $want of the races" \
 		"$([ "$failed" -eq 0 ] && echo none || echo some)" $want
 	is "$type, threads: the kernel complains in $want" \
 		"$([ "$(complaints)" -eq "$before" ] && echo none || echo some)" $want

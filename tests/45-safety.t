@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+# The data in a booted guest of each kernel: what must not be lost, whatever goes wrong.
+cd "$(dirname "$0")/.." || exit
+. tests/tap.sh
+
+tests/guest-tools || exit
+
+# The devices that faults.sh breaks.
+broken='dm-0|vd[b-z]'
+for kernel in $EXT4DIO_KERNELS; do
+	guest "$kernel" data-loss --send build/tools/loss --send build/tools/rwf \
+		--expect 'Page cache invalidation failure' --expect 'Collision with buffered' \
+		--expect 'Aborting journal on device ram0-8'
+	guest "$kernel" integrity --send build/tools/torture
+	guest "$kernel" faults --send build/tools/ledger --append slab_nomerge \
+		--expect "Aborting journal on device ($broken)-8" \
+		--expect "Buffer I/O error on dev ($broken), logical block [0-9]+, lost .*write" \
+		--expect "I/O error, dev vd[b-z], sector" \
+		--expect "fs \(($broken)\): I/O error while writing superblock" \
+		--expect "fs error \(device ($broken)\).*([Aa]borted|mark_inode_dirty error)" \
+		--expect "JBD2: I/O error when updating journal superblock for ($broken)-8"
+done
+done_testing
