@@ -113,6 +113,10 @@ check-debug: deps
 soak: deps
 	@tests/soak $(MINUTES) $(KERNELS)
 
+#: make xfstests        your build of xfstests on ext4 and ext4dio, in a guest of each kernel (root)
+xfstests:
+	@tests/xfstests '$(XFSTESTS)' $(KERNELS) $(if $(XFSTESTS_ARGS),-- $(XFSTESTS_ARGS))
+
 #: make style           shellcheck and what checkpatch would say of layout
 style:
 	@tests/style
@@ -135,7 +139,9 @@ clean:
 #: ANY_RELEASE=1        allow source and headers of different stable releases
 #: KERNELS="6.12 7.2"   guest kernels for demo, bench, check   [default in tests/lab/kernels]
 #: MINUTES=N            how long to soak                       [60]
+#: XFSTESTS=FOLDER      a built xfstests
+#: XFSTESTS_ARGS="..."  for its check                          [-g quick]
 #: BENCH="ARGUMENTS"    for tools/ext4dio-ab run               [--total 16M]
 
 .PHONY: all help module fork install dkms-install dkms-source dkms-remove install-tools deb dist \
-	demo bench check check-all check-debug soak style deps clean
+	demo bench check check-all check-debug soak xfstests style deps clean

@@ -8,6 +8,12 @@ tests/guest-tools || exit
 
 # The devices that faults.sh breaks.
 broken='dm-0|vd[b-z]'
+# What both file systems say of damage, on the devices that the damaged images are on.
+damage=(--expect 'EXT4(DIO)?-fs (error|warning)( \(device (ram0|dm-0)\)|: [0-9]+ callbacks)'
+	--expect 'EXT4(DIO)?-fs \((ram0|dm-0)\): .*([Ee]rror|corrupt)'
+	--expect 'Buffer I/O error on dev (ram0|dm-0)' --expect 'I/O error, dev (ram0|dm-0)'
+	--expect 'EXT4(DIO)?-fs \((ram0|dm-0)\): This should not happen!! Data will be lost'
+	--expect 'Aborting journal on device (ram0|dm-0)' --expect 'JBD2: .*[Ee]rror')
 for kernel in $EXT4DIO_KERNELS; do
 	guest "$kernel" data-loss --send build/tools/loss --send build/tools/rwf \
 		--expect 'Page cache invalidation failure' --expect 'Collision with buffered' \
@@ -20,5 +26,7 @@ for kernel in $EXT4DIO_KERNELS; do
 		--expect "fs \(($broken)\): I/O error while writing superblock" \
 		--expect "fs error \(device ($broken)\).*([Aa]borted|mark_inode_dirty error)" \
 		--expect "JBD2: I/O error when updating journal superblock for ($broken)-8"
+	guest "$kernel" hostile --send build/tools/hostile "${damage[@]}"
+	guest "$kernel" mutate --send build/tools/hostile "${damage[@]}"
 done
 done_testing

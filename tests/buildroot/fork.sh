@@ -207,6 +207,14 @@ mkdir -p "$work/old"
 printf 'VERSION = 5\nPATCHLEVEL = 10\nSUBLEVEL = 200\nEXTRAVERSION =\n' > "$work/old/Makefile"
 refuses "a kernel older than 6.1" "Linux 5.10.200; ext4dio needs Linux 6.1 or newer" \
 	"$fork" --kver 5.10.0-28-amd64 --kdir "$work/old" --out "$work/d"
+mkdir "$work/new"
+printf 'VERSION = 99\nPATCHLEVEL = 1\nSUBLEVEL = 0\nEXTRAVERSION =\n' > "$work/new/Makefile"
+fresh_tree
+cp "$work/new/Makefile" "$tree/Makefile"
+newest=$(awk '/^[0-9]/ { print $1 }' tests/lab/kernels | sort -V | tail -1)
+says "a kernel newer than all that are tested is served, and said to be untested" \
+	"not been tested with a kernel that new; the newest is Linux $newest$" \
+	"$fork" --kver 99.1.0-x --kdir "$work/new" --out "$work/d" --ksrc "$tree"
 refuses "coccinelle missing: names the package" "install the package coccinelle" \
 	env PATH="$work/empty" "$(command -v python3)" "$fork" --kver "$kver" --out "$work/d"
 

@@ -21,7 +21,7 @@ mnt=/mnt/hostile
 img=/tmp/image
 mb=64
 mkdir -p "$mnt"
-modprobe brd rd_nr=1 rd_size=65536
+modprobe brd rd_nr=1 rd_size=131072
 dd if=/dev/urandom of=/tmp/control bs=64k count=1 status=none
 head -c 64k < <(yes data) > /tmp/data
 
@@ -387,7 +387,10 @@ is "plain: no metadata is overwritten at all" "$(cat "$OUT/plain-ext4dio.stamped
 # allocation, and so does ext4dio: for the rest ext4dio spoils no more than it does.
 image csum delalloc -b 4096 -g 4096
 image small delalloc -b 1024 -O ^metadata_csum
+# In less room, clusters of delayed allocation run out or not as writeback goes.
+mb=128
 image bigalloc delalloc -b 4096 -C 16384 -O bigalloc,^metadata_csum
+mb=64
 
 # Extents that were cached without the check: what is in bad files, and folders.  Not a
 # tree in a bitmap block: both file systems take that for checked, and die of it.
@@ -400,9 +403,14 @@ use late ext4dio nodelalloc,noblock_validity
 mend late
 refused late
 is "late: no metadata is overwritten" "$(cat "$OUT/late-ext4dio.stamped")" ""
-only '^bad-u-bitmap'
-use late ext4 nodelalloc,noblock_validity
-ok "late: by stock ext4 it is" test -s "$OUT/late-ext4.stamped"
+# Since 7.0 stock ext4 writes, and finds out when it converts what it has written.
+case $(uname -r) in
+[7-9].*)
+	only '^bad-u-bitmap'
+	use late ext4 nodelalloc,noblock_validity
+	ok "late: by stock ext4 it is" test -s "$OUT/late-ext4.stamped"
+	;;
+esac
 
 # --- file systems that are bad as a whole -------------------------------------
 
