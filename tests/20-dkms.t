@@ -1,9 +1,12 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
-# Building, installing and removing by DKMS, on a root with each kernel.
+# Building, installing and removing by DKMS, on a root with each kernel; what does not depend
+# on the kernel, with the last one only.
 cd "$(dirname "$0")/.." || exit
 . tests/tap.sh
 for kernel in $EXT4DIO_KERNELS; do
-	relay "$kernel dkms" tests/lab/lab chroot "$kernel" -- tests/buildroot/dkms.sh
+	short=(short)
+	[ "$kernel" != "${EXT4DIO_KERNELS##* }" ] || short=()
+	relay "$kernel dkms" tests/lab/lab chroot "$kernel" -- tests/buildroot/dkms.sh "${short[@]}"
 done
 done_testing
