@@ -38,6 +38,9 @@ is "so do its files" "$(cat "$work/out/file")" kept
 guest_status 1 "died without a verdict" "a guest that panics has failed" \
 	<<< 'echo c > /proc/sysrq-trigger; sleep 5'
 guest_status 1 "stopped after 8 s" "a guest that hangs has failed" --timeout 8 <<< 'sleep 60'
+guest_status 0 "^before" "with --cut a guest is killed when it asks for that" --cut \
+	<<< 'echo before; echo cut the power; sleep 60; echo after'
+guest_status 1 "ended without a power cut" "and has failed if it never does" --cut <<< true
 fs_error='mkfs.ext4 -q /dev/lab/a; mkdir -p /mnt/a; mount /dev/lab/a /mnt/a
 	echo made-up > /sys/fs/ext4/$(basename $(readlink -f /dev/lab/a))/trigger_fs_error'
 guest_status 1 "must not be there" "an ext4 error in the kernel log fails the run" \
