@@ -269,6 +269,7 @@ static void acknowledge(const struct writer *w)
 static void change(int fd, const struct op *op)
 {
 	off_t pos = (off_t)op->from * SECTOR, len = (off_t)op->count * SECTOR;
+	struct stat st;
 	int ret = 0;
 
 	switch (op->kind) {
@@ -277,9 +278,13 @@ static void change(int fd, const struct op *op)
 		break;
 	case ZERO:
 		ret = fallocate(fd, FALLOC_FL_ZERO_RANGE, pos, len);
+		if (ret && errno == EOPNOTSUPP)	/* a file without extents */
+			ret = fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, pos, len);
 		break;
 	case PREALLOC:
 		ret = fallocate(fd, 0, pos, len);
+		if (ret && errno == EOPNOTSUPP && !fstat(fd, &st))
+			ret = pos + len > st.st_size ? ftruncate(fd, pos + len) : 0;
 		break;
 	case TRUNCATE:
 		ret = ftruncate(fd, pos);
@@ -411,7 +416,8 @@ static void prepare(void)
 			if (begins(file, block) == 0 &&
 			    pwrite(fd, sector, sizeof(sector), pos) != sizeof(sector))
 				die("write");
-			if (begins(file, block) == 1 && fallocate(fd, 0, pos, sizeof(sector)))
+			if (begins(file, block) == 1 &&
+			    fallocate(fd, 0, pos, sizeof(sector)) && errno != EOPNOTSUPP)
 				die("fallocate");
 		}
 		if (fsync(fd) || close(fd))

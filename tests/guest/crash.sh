@@ -121,7 +121,9 @@ crash() {
 	ok "$name: what was acknowledged later is missed" grep -q "is durable" <<< "$missed"
 }
 
-crash "4 KiB blocks" $((cuts / 2)) -b 4096
-crash "1 KiB blocks" $((cuts / 4)) -b 1024
-crash "bigalloc" $((cuts / 4)) -b 4096 -O bigalloc -C 16384
+crash "4 KiB blocks" $((cuts * 3 / 10)) -b 4096
+crash "1 KiB blocks" $((cuts * 2 / 10)) -b 1024
+crash "bigalloc" $((cuts * 2 / 10)) -b 4096 -O bigalloc -C 16384
+crash "fast commits" $((cuts * 2 / 10)) -b 4096 -O fast_commit
+crash "without extents" $((cuts / 10)) -b 1024 -O ^extents,^64bit
 done_testing

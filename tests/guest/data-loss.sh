@@ -36,7 +36,8 @@ for type in ext4 ext4dio; do
 	mkfs.ext4 -qF -b 4096 /dev/ram0
 	dm_delay_new slow /dev/ram0 $delay > /dev/null
 	mount -t $type /dev/mapper/slow "$mnt"
-	expect $type $since_6_12 "a write to the last block is there after the file grew meanwhile" \
+	expect $type "$since_6_12" \
+		"a write to the last block is there after the file grew meanwhile" \
 		"$(./loss grow "$mnt/file" 2>&1)"
 	expect $type yes "a store behind the end of the file does not become part of it" \
 		"$(./loss tail "$mnt/file" 2>&1)"
