@@ -15,7 +15,7 @@
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
-limit=${1:-200}
+limit=$(longer "${1:-200}")
 dev=/dev/ram0
 mnt=/mnt/hostile
 img=/tmp/image
