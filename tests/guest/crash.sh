@@ -121,8 +121,8 @@ crash() {
 	ok "$name: what was acknowledged later is missed" grep -q "is durable" <<< "$missed"
 }
 
-# Not with fast commits: after most cuts stock ext4 has lost a size that was acknowledged, or
-# e2fsck complains of blocks behind the end of a file; of these ext4dio leaves some too.
+# Not with fast commits: after some cuts stock ext4 has lost a size that was acknowledged, and
+# both leave e2fsck blocks behind the end of a file to complain of.
 crash "4 KiB blocks" $((cuts * 4 / 10)) -b 4096
 crash "1 KiB blocks" $((cuts * 2 / 10)) -b 1024
 crash "bigalloc" $((cuts * 2 / 10)) -b 4096 -O bigalloc -C 16384
