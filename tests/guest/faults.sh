@@ -281,11 +281,14 @@ inject() {
 	echo 0 > "$dir/space"
 	echo 0 > "$dir/verbose"
 	[ ! -e "$dir/ignore-gfp-wait" ] || echo N > "$dir/ignore-gfp-wait"
+	[ ! -e "$dir/ignore-gfp-highmem" ] || echo N > "$dir/ignore-gfp-highmem"
 	[ ! -e "$dir/min-order" ] || echo 0 > "$dir/min-order"
 	echo "$2" > "$dir/probability"
 }
 
-# injected CAPABILITY PROBABILITY ERROR
+# injected CAPABILITY PROBABILITY ERROR.  A truncate, or the end of an extending write, that fails
+# before it has a transaction leaves the inode an orphan on disk until the next mount; so it is
+# with stock ext4.
 injected() {
 	if [ ! -d "$debug/$1" ]; then
 		skip "$fault" "this kernel has no $1"
@@ -297,13 +300,12 @@ injected() {
 	start
 	runner=()
 	inject "$1" "$2"
-	ok "$fault: the writers are told" more failures 30
+	ok "$fault: the writers are told" more failures 10
 	inject off
 	ok "$fault: over, all goes on" goes_on
 	stop "$3"
 	ok "$fault: what was acknowledged is there" holds acked
-	# shellcheck disable=SC2086 # none or one
-	finish acked ${4:-}
+	finish acked orphans
 }
 fault_bio() {
 	local switch
@@ -312,14 +314,12 @@ fault_bio() {
 	injected fail_make_request 5 EIO
 	[ ! -d $debug/fail_make_request ] || echo 0 > "$switch"
 }
-# (AIO that has no memory for a request says EAGAIN.)  A truncate, or the end of an extending
-# write, that has no memory for a transaction leaves the inode an orphan on disk until the next
-# mount; so it is with stock ext4.
+# (AIO that has no memory for a request says EAGAIN.)
 fault_slab() {
-	injected failslab 2 "ENOMEM|EAGAIN" orphans
+	injected failslab 2 "ENOMEM|EAGAIN"
 }
 fault_page() {
-	injected fail_page_alloc 5 "ENOMEM|EAGAIN" orphans
+	injected fail_page_alloc 10 "ENOMEM|EAGAIN"
 }
 
 fault_full() {
