@@ -25,7 +25,11 @@ for kernel in $EXT4DIO_KERNELS; do
 		--expect "I/O error, dev vd[b-z], sector" \
 		--expect "fs \(($broken)\): I/O error while writing superblock" \
 		--expect "fs error \(device ($broken)\).*([Aa]borted|mark_inode_dirty error)" \
-		--expect "JBD2: I/O error when updating journal superblock for ($broken)-8"
+		--expect "JBD2: I/O error when updating journal superblock for ($broken)-8" \
+		--expect "fs warning \(device dm-0\).*(I/O error .* writing|returned -(5|12)$)" \
+		--expect "fs error \(device dm-0\).*(IO failure|Out of memory)" \
+		--expect "fs \(dm-0\): warning: mounting fs with errors" \
+		--expect "Buffer I/O error on device dm-0, logical block"
 	guest "$kernel" hostile --send build/tools/hostile "${damage[@]}"
 	guest "$kernel" mutate --send build/tools/hostile "${damage[@]}"
 done

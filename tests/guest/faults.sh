@@ -300,7 +300,7 @@ injected() {
 	start
 	runner=()
 	inject "$1" "$2"
-	ok "$fault: the writers are told" more failures 10
+	ok "$fault: the writers are told" more failures 3
 	inject off
 	ok "$fault: over, all goes on" goes_on
 	stop "$3"
@@ -319,7 +319,7 @@ fault_slab() {
 	injected failslab 2 "ENOMEM|EAGAIN"
 }
 fault_page() {
-	injected fail_page_alloc 10 "ENOMEM|EAGAIN"
+	injected fail_page_alloc 30 "ENOMEM|EAGAIN"
 }
 
 fault_full() {
