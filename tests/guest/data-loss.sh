@@ -116,7 +116,9 @@ for type in ext4 ext4dio; do
 	[ "$got" != "50 of 50" ] || got=ok
 	expect $type "$since_7_3" "with lazytime no timestamp refuses a NOWAIT write" "$got"
 	after=$(stat -c %y "$mnt/other")
-	fails "$type: but the timestamp is brought up to date" test "$before" = "$after"
+	# (Where none of the writes is done there is nothing to bring up to date.)
+	[ "$got" = "0 of 50" ] ||
+		fails "$type: but the timestamp is brought up to date" test "$before" = "$after"
 	xfs_io -c fsync "$mnt/other"
 	xfs_io -x -c shutdown "$mnt"
 	umount "$mnt"
