@@ -78,15 +78,20 @@ answer() {
 }
 
 # row DESC PATTERN OFFSET LENGTH WANT STOCK: a write at OFFSET of each copy of the
-# pattern, once by each of $ways; WANT of ext4dio, STOCK of ext4 ("-" for: do not ask).
+# pattern, once by each of $ways; WANT of ext4dio, STOCK of ext4 ("-" for: do not ask).  A host
+# that stalls a guest for the length of a delay spoils the measurement, hence three tries.
 row() {
-	local want=$5 by
+	local want=$5 by try got
 	[ "$type" = ext4dio ] || want=$6
 	[ "$want" != - ] || return 0
 	for by in $ways; do
-		lay_out "$2"
-		is "$type, $fs, $by: $1 is $want" "$(answer $((start + $3)) \
-			$((start + unit + $3)) "$4" "by-$by")" "$want"
+		for try in 1 2 3; do
+			lay_out "$2"
+			got=$(answer $((start + $3)) $((start + unit + $3)) "$4" "by-$by")
+			[[ $got != "$want" && $got != wrong* ]] || break
+			diag "try $try: $got"
+		done
+		is "$type, $fs, $by: $1 is $want" "$got" "$want"
 	done
 }
 
