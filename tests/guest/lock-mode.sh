@@ -9,7 +9,7 @@
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
-delay=$(longer 60)
+delay=$(longer 100)
 mnt=/mnt/lock
 file=$mnt/file
 mkdir -p "$mnt"
@@ -58,6 +58,7 @@ lay_out() {
 		echo "pwrite -q -S 0x77 $((start + ${#pattern} * bs)) $bs"
 		echo fsync
 	} | xfs_io -f "$file" > /dev/null
+	# shellcheck disable=SC2034 # see asked
 	unit=$((${#1} * bs))
 	end=$((start + (${#pattern} + 1) * bs))
 	slow $delay
@@ -77,21 +78,30 @@ answer() {
 	esac
 }
 
+# asked DESC WANT SETUP POS1 POS2 LEN [...]: after SETUP the answer is WANT; the positions are
+# arithmetic with what SETUP sets.  A host that stalls a guest for the length of a delay spoils
+# the measurement, hence three tries.
+asked() {
+	local desc=$1 want=$2 setup=$3 pos1=$4 pos2=$5 try got
+	shift 5
+	for try in 1 2 3; do
+		eval "$setup"
+		got=$(answer $((pos1)) $((pos2)) "$@")
+		[[ $got != "$want" && $got != wrong* ]] || break
+		diag "$desc, try $try: $got"
+	done
+	is "$desc" "$got" "$want"
+}
+
 # row DESC PATTERN OFFSET LENGTH WANT STOCK: a write at OFFSET of each copy of the
-# pattern, once by each of $ways; WANT of ext4dio, STOCK of ext4 ("-" for: do not ask).  A host
-# that stalls a guest for the length of a delay spoils the measurement, hence three tries.
+# pattern, once by each of $ways; WANT of ext4dio, STOCK of ext4 ("-" for: do not ask).
 row() {
-	local want=$5 by try got
+	local want=$5 by
 	[ "$type" = ext4dio ] || want=$6
 	[ "$want" != - ] || return 0
 	for by in $ways; do
-		for try in 1 2 3; do
-			lay_out "$2"
-			got=$(answer $((start + $3)) $((start + unit + $3)) "$4" "by-$by")
-			[[ $got != "$want" && $got != wrong* ]] || break
-			diag "try $try: $got"
-		done
-		is "$type, $fs, $by: $1 is $want" "$got" "$want"
+		asked "$type, $fs, $by: $1 is $want" "$want" "lay_out $2" \
+			"start + $3" "start + unit + $3" "$4" "by-$by"
 	done
 }
 
@@ -133,31 +143,23 @@ for type in ext4dio ext4; do
 	new_fs $type "-b 4096"
 	fs="4 KiB blocks"
 	b=$bs
-	lay_out WW
-	is "$type: aligned at the end of the file is exclusive" \
-		"$(answer "$end" $((end + b)) "$b")" exclusive
-	lay_out WW
-	is "$type: past the end of the file is exclusive" \
-		"$(answer $((end + 8 * b)) $((end + 16 * b)) "$b")" exclusive
-	lay_out WW
-	is "$type: across the end of the file is exclusive" \
-		"$(answer $((end - 512)) $((end + 512)) 1024)" exclusive
+	asked "$type: aligned at the end of the file is exclusive" exclusive "lay_out WW" \
+		end "end + b" "$b"
+	asked "$type: past the end of the file is exclusive" exclusive "lay_out WW" \
+		"end + 8 * b" "end + 16 * b" "$b"
+	asked "$type: across the end of the file is exclusive" exclusive "lay_out WW" \
+		"end - 512" "end + 512" 1024
 	if [ "$type" = ext4dio ]; then
 		# iomap zeroes behind a write that reaches i_size, on written blocks too.
-		lay_out WW
-		truncate -s $((end - 512)) "$file"
-		sync -f "$file"
-		is "$type: an unaligned write up to the end of the file is exclusive" \
-			"$(answer $((end - 1024)) $((end - 1024)) 512)" exclusive
-		lay_out WW
-		chmod u+s "$file"
+		asked "$type: an unaligned write up to the end of the file is exclusive" exclusive \
+			'lay_out WW; truncate -s $((end - 512)) "$file"; sync -f "$file"' \
+			"end - 1024" "end - 1024" 512
 		# (The other is a read: a write would have to be checked itself.)
-		is "$type: a suid file: exclusive for the checks only" \
-			"$(answer "$start" $((start + b)) "$b" read)" checks
-		lay_out WW
-		setfattr -n security.capability -v "$capability" "$file"
-		is "$type: a file with capabilities: exclusive for the checks only" \
-			"$(answer "$start" $((start + b)) "$b" read)" checks
+		asked "$type: a suid file: exclusive for the checks only" checks \
+			'lay_out WW; chmod u+s "$file"' start "start + b" "$b" read
+		asked "$type: a file with capabilities: exclusive for the checks only" checks \
+			"lay_out WW; setfattr -n security.capability -v $capability $file" \
+			start "start + b" "$b" read
 		refuses "$type: which the write has dropped" "No such attribute" \
 			getfattr -n security.capability "$file"
 	fi
