@@ -137,13 +137,16 @@ more() {
 	done
 }
 
-# goes_on: writes, without a failure.
+# goes_on: writes, without a failure; what was in flight before may still have one, and fsync
+# tells later of what failed in writeback.
 goes_on() {
-	sleep 0.3
-	local failures
-	failures=$(now failures)
-	more writes 100
-	[ "$(now failures)" -eq "$failures" ]
+	local failures try
+	for try in 1 2 3 4; do
+		failures=$(now failures)
+		more writes 100 || return
+		[ "$(now failures)" -ne "$failures" ] || return 0
+	done
+	return 1
 }
 
 # stop [REGEX [maybe]]: end the load; there were errors that match REGEX, and no others.  A
