@@ -80,11 +80,11 @@ answer() {
 
 # asked DESC WANT SETUP POS1 POS2 LEN [...]: after SETUP the answer is WANT; the positions are
 # arithmetic with what SETUP sets.  A host that stalls a guest for the length of a delay spoils
-# the measurement, hence three tries.
+# the measurement, hence five tries.
 asked() {
 	local desc=$1 want=$2 setup=$3 pos1=$4 pos2=$5 try got
 	shift 5
-	for try in 1 2 3; do
+	for try in 1 2 3 4 5; do
 		eval "$setup"
 		got=$(answer $((pos1)) $((pos2)) "$@")
 		[[ $got != "$want" && $got != wrong* ]] || break
