@@ -8,7 +8,7 @@
 # The device takes 60 ms.  The fallback dirties the page that it shares with the earlier
 # write, then has to read an indirect block for its next pages; so the page is dirty, and
 # not yet under writeback, when the earlier write completes.  Stock ext4 of 6.12 failed here
-# in most races until 6.12.117 brought it the drain; so both types must pass now.
+# until 6.12.117 brought it the drain; so both types must pass now.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
