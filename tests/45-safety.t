@@ -31,6 +31,7 @@ for kernel in $EXT4DIO_KERNELS; do
 		--expect "Buffer I/O error on dev ($broken), logical block [0-9]+, lost .*write" \
 		--expect "I/O error, dev vd[b-z], sector" \
 		--expect "fs \(($broken)\): I/O error while writing superblock" \
+		--expect "fs \(($broken)\): previous I/O error to superblock detected" \
 		--expect "fs error \(device ($broken)\).*([Aa]borted|mark_inode_dirty error)" \
 		--expect "JBD2: I/O error when updating journal superblock for ($broken)-8" \
 		"${failing[@]}"

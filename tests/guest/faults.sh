@@ -207,6 +207,10 @@ fault_range() {
 	start prealloc
 	at=$(place $bad_from $bad_end)
 	for what in error error_writes error_reads; do
+		if [ $what = error_reads ] && [ "$(since 6.4)" = no ]; then
+			skip "$fault: $what" "dm-flakey does not know it before 6.4"
+			continue
+		fi
 		# shellcheck disable=SC2086 # two numbers
 		becomes "$(part $at $what)"
 		ok "$fault: $what is met" more failures 10
@@ -222,7 +226,7 @@ fault_range() {
 # there instead is what was there before the file, hence the zeros.)
 fault_lie() {
 	local at
-	blkdiscard -qfz "$dev"
+	blkdiscard -fz "$dev" 2> /dev/null
 	begin
 	start prealloc
 	at=$(place $bad_from $bad_end)
@@ -238,7 +242,7 @@ fault_lie() {
 
 # As if the power failed, but nobody is told.
 fault_drop() {
-	blkdiscard -qfz "$dev"
+	blkdiscard -fz "$dev" 2> /dev/null
 	begin
 	start
 	becomes "$(whole drop_writes)"
@@ -310,6 +314,41 @@ injected() {
 	ok "$fault: what was acknowledged is there" holds acked
 	finish acked orphans
 }
+# The journal aborts with two files in the transaction that is lost: both fsyncs must tell.
+# Stock ext4 tells the first only.
+fault_fsync() {
+	local asked=$type name told
+	for type in ext4 ext4dio; do
+		begin
+		for name in one two; do
+			xfs_io -f -c 'falloc 0 64k' -c fsync "$mnt/$name"
+		done
+		becomes "$(part 0 "$metadata" error_writes)"
+		for name in one two; do
+			xfs_io -d -c 'pwrite -q 0 64k' "$mnt/$name"
+		done
+		told=
+		for name in one two one two; do
+			xfs_io -c fsync "$mnt/$name" > /dev/null 2>&1 || told+="$name "
+		done
+		if [ $type = ext4 ]; then
+			ok "$fault: not every fsync of ext4 tells that a write is lost" \
+				test "$told" != "one two one two "
+			diag "told: $told"
+		else
+			is "$fault: every fsync of ext4dio does" "$told" "one two one two "
+		fi
+		umount "$mnt"
+		well
+		e2fsck -fy "$dev" > /dev/null 2>&1 || true
+		fsck_clean "$dev" "$fault: e2fsck has mended what $type left"
+		mount -t ext4 "$dev" "$mnt"
+		ok "$fault: and it was lost" grep -q unwritten <<< "$(filefrag -v "$mnt/two")"
+		umount "$mnt"
+	done
+	type=$asked
+}
+
 fault_bio() {
 	local switch
 	switch=/sys/block/$(dmsetup info -c --noheadings -o blkdevname fault)/make-it-fail
@@ -580,6 +619,8 @@ fault_answers() {
 		fsck_clean "$dev" "$fault: e2fsck finds it clean after $type"
 	done
 	type=$asked
+	# On 6.1 no fsync of stock ext4 fails after an abort; see fault_fsync.
+	[ "$(since 6.4)" = yes ] || sed -i '/^fsync/d' "$OUT"/answers-*
 	is "$fault: the same from both" "$(cat "$OUT/answers-ext4dio")" "$(cat "$OUT/answers-ext4")"
 	ok "$fault: which are errors" grep -q "Input/output error" "$OUT/answers-ext4dio"
 	ok "$fault: and others" grep -q "Read-only file system" "$OUT/answers-ext4dio"
@@ -597,8 +638,8 @@ dmsetup create fault --table "$(whole "linear $base 0")"
 dmsetup mknodes
 dev=$dm
 
-[ $# -gt 0 ] || set -- range lie drop dead journal dust bio slab page full quota unplug freeze \
-	suspend shutdown remount answers
+[ $# -gt 0 ] || set -- range lie drop dead journal fsync dust bio slab page full quota unplug \
+	freeze suspend shutdown remount answers
 for fault in "$@"; do
 	lies='' to_heal='' since=$SECONDS
 	"fault_$fault"
