@@ -11,6 +11,17 @@
  */
 #define EXT4DIO_UNWRITTEN_NEEDS_HANDLE	(LINUX_VERSION_CODE < KERNEL_VERSION(7, 0, 0))
 
+/*
+ * Before 6.4 stock ext4 takes the exclusive lock for every unaligned write, and for every
+ * block that is not written.
+ */
+#define EXT4DIO_STOCK_IS_OLD	(LINUX_VERSION_CODE < KERNEL_VERSION(6, 4, 0))
+
+/* Since 6.6 ctime has, and later point releases of 6.1 have it too. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
+#define inode_set_ctime_current(inode)	((inode)->i_ctime = current_time(inode))
+#endif
+
 /* Since 6.7 the timestamps of an inode have accessors. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
 #define inode_set_mtime_to_ts(inode, ts)	((inode)->i_mtime = (ts))

@@ -2,6 +2,7 @@
 /* The layered decision of SPEC section 2; see dio_decide.h for the terms. */
 #include "dio_decide.h"
 
+/* The first fact that stands against the shared lock. */
 static enum dio_reason dio_reason(const struct dio_facts *f)
 {
 	if (f->security)

@@ -19,8 +19,9 @@
  * enum dio_policy - by which rule a mount decides
  * @DIO_POLICY_SHARED: shared unless something stands against it; the default
  * @DIO_POLICY_STOCK: as stock ext4 before Linux 7.3: shared only where one lookup finds
- *                    all of the range in one extent of one kind.  What a write must be
- *                    exclusive for under the other policy, it is exclusive for here.
+ *                    all of the range in one extent of one kind (before 6.4: of the kind
+ *                    written, and the write is aligned).  What a write must be exclusive
+ *                    for under the other policy, it is exclusive for here.
  */
 enum dio_policy {
 	DIO_POLICY_SHARED,
@@ -35,7 +36,7 @@ enum dio_policy {
  * @unaligned: offset or length is no multiple of the file system block size
  * @zeroes: iomap would zero the rest of a partly covered block; looked up, and
  *          true, only for unaligned writes
- * @split: one lookup does not find all of the range in one extent; looked up, and
+ * @split: stock ext4 does not take it for an overwrite of one extent; looked up, and
  *         true, only under %DIO_POLICY_STOCK
  * @nowait: IOCB_NOWAIT
  * @unmapped: some block of the range needs an allocation or a journal handle;

@@ -28,6 +28,7 @@ static u64 dio_sum(struct dio_mount *m, size_t offset)
 	return sum;
 }
 
+/* The largest of one counter over all CPUs. */
 static u64 dio_max(struct dio_mount *m, size_t offset)
 {
 	u64 max = 0;
@@ -88,6 +89,7 @@ struct dio_file {
 	ssize_t (*store)(struct dio_mount *m, const char *buf, size_t len);
 };
 
+/* What the files do; @offset is that of a file's counter in dio_counts, 0 for other files. */
 static ssize_t show_sum(struct dio_mount *m, size_t offset, char *buf)
 {
 	u64 sum;
@@ -192,6 +194,7 @@ static const struct sysfs_ops dio_sysfs_ops = {
 	.store = dio_store,
 };
 
+/* The last reader of a file has gone: ext4dio_dio_mount_exit() may free the mount. */
 static void dio_released(struct kobject *kobj)
 {
 	complete(&container_of(kobj, struct dio_mount, kobj)->released);

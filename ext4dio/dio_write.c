@@ -82,46 +82,16 @@ static bool dio_zeroes(struct inode *inode, loff_t pos, size_t len, bool nowait)
 }
 
 /*
- * dio_unmapped - would any block of the range need an allocation or a handle?
- *
- * For NOWAIT, over the whole range and before the first bio: iomap_begin() that
- * refuses the second mapping of a write comes too late for the first.  (Reclaim can
- * still throw an entry out of the cache between here and there; the write is then
- * short, like one that met an error.)
- *
- * Context: i_rwsem held; does not sleep, asks the extent status cache only.
- */
-static bool dio_unmapped(struct inode *inode, loff_t pos, size_t len)
-{
-	unsigned int blkbits = inode->i_blkbits;
-	ext4dio_lblk_t lblk = pos >> blkbits;
-	ext4dio_lblk_t last = (pos + len - 1) >> blkbits;
-
-	while (lblk <= last) {
-		struct ext4dio_map_blocks map = {
-			.m_lblk = lblk,
-			.m_len = last - lblk + 1,
-		};
-		int ret = ext4dio_map_lookup(inode, &map, true);
-
-		if (ret <= 0)
-			return true;
-		if (EXT4DIO_UNWRITTEN_NEEDS_HANDLE && !(map.m_flags & EXT4_MAP_MAPPED))
-			return true;
-		lblk += ret;
-	}
-	return false;
-}
-
-/*
  * dio_split - does one lookup not find all of the range in one extent?
  *
- * The whole of what stock ext4 knows; asked under %DIO_POLICY_STOCK only.
+ * The whole of what stock ext4 knows; asked under %DIO_POLICY_STOCK only.  Old kernels know
+ * less, and take unwritten and unaligned for split.
  *
  * Context: i_rwsem held; sleeps like dio_zeroes() only without @nowait.
  */
 static bool dio_split(struct inode *inode, loff_t pos, size_t len, bool nowait)
 {
+	bool unaligned = (pos | len) & (i_blocksize(inode) - 1);
 	unsigned int blkbits = inode->i_blkbits;
 	struct ext4dio_map_blocks map = {
 		.m_lblk = pos >> blkbits,
@@ -129,7 +99,9 @@ static bool dio_split(struct inode *inode, loff_t pos, size_t len, bool nowait)
 	};
 	unsigned int wanted = map.m_len;
 
-	return ext4dio_map_lookup(inode, &map, nowait) != wanted;
+	if (ext4dio_map_lookup(inode, &map, nowait) != wanted)
+		return true;
+	return EXT4DIO_STOCK_IS_OLD && (unaligned || !(map.m_flags & EXT4_MAP_MAPPED));
 }
 
 /* Gather what is to be known of a write; i_rwsem is held, shared or exclusively. */
@@ -151,10 +123,11 @@ static struct dio_facts dio_facts(struct kiocb *iocb, size_t len, enum dio_polic
 		f.split = dio_split(inode, pos, len, f.nowait);
 	/* Looked up only where nothing else refuses the write already. */
 	if (f.nowait && !f.security && !f.extends && !f.zeroes && !f.split)
-		f.unmapped = dio_unmapped(inode, pos, len);
+		f.unmapped = !ext4dio_map_cached(inode, pos, len, true);
 	return f;
 }
 
+/* Count and trace a wait that began at @since. */
 static void dio_waited(struct inode *inode, enum dio_wait_kind kind, ktime_t since)
 {
 	u64 ns = ktime_to_ns(ktime_sub(ktime_get(), since));
@@ -163,7 +136,10 @@ static void dio_waited(struct inode *inode, enum dio_wait_kind kind, ktime_t sin
 	trace_ext4dio_dio_wait(inode, kind == DIO_WAIT_DRAIN, ns);
 }
 
-/* The clock is read only for a lock that is not free. */
+/*
+ * Take i_rwsem; with @nowait -EAGAIN instead of a wait.  The clock is read only for a lock
+ * that is not free.
+ */
 static int dio_lock(struct inode *inode, bool exclusive, bool nowait)
 {
 	ktime_t since;
@@ -193,6 +169,7 @@ static void dio_drain(struct inode *inode)
 	dio_waited(inode, DIO_WAIT_DRAIN, since);
 }
 
+/* Give up what dio_lock() took. */
 static void dio_unlock(struct inode *inode, bool exclusive)
 {
 	if (exclusive)
@@ -202,24 +179,32 @@ static void dio_unlock(struct inode *inode, bool exclusive)
 }
 
 /*
- * dio_zero_tail - zero what is behind the end of the file in its last page
+ * dio_zero_tail - zero what is behind the end of the file in its last page and block
  *
  * A store through mmap past i_size stays in the page.  A write that begins behind i_size
  * makes those bytes part of the file without touching the page.  Writeback zeroes
  * them, so have it done while i_size is still what it was.  (A store that comes after
  * that races with the write for the end of the file, and may win.)
  *
+ * An error of some other writeback that waits to be told by fsync is left for it.
+ *
  * Context: i_rwsem held exclusively; sleeps.
+ * Return: 0, or why the page could not be put on its way.
  */
 static int dio_zero_tail(struct inode *inode)
 {
+	struct address_space *mapping = inode->i_mapping;
 	loff_t size = i_size_read(inode);
+	int ret;
 
-	if (!offset_in_page(size))
+	if (!(size & (max_t(loff_t, PAGE_SIZE, i_blocksize(inode)) - 1)))
 		return 0;
 	/* A write in flight to the last block must not be overtaken by its page. */
 	dio_drain(inode);
-	return filemap_write_and_wait_range(inode->i_mapping, size, size);
+	ret = filemap_fdatawrite_range(mapping, size, size);
+	if (!ret)
+		filemap_fdatawait_range_keep_errors(mapping, size, size);
+	return ret;
 }
 
 /*
@@ -257,6 +242,12 @@ static ssize_t dio_write_extending(struct kiocb *iocb, struct iov_iter *from)
 	/* "Use the page cache" is a write of nothing so far, not a failed one. */
 	if (ret == -ENOTBLK)
 		ret = 0;
+	/*
+	 * What has failed is truncated, which zeroes the rest of the last block in the page
+	 * cache: it must not read that block while a write to it is in flight.
+	 */
+	if (ret < 0)
+		dio_drain(inode);
 	ext4dio_inode_extension_cleanup(inode, ret < 0);
 	return ret;
 }
@@ -376,6 +367,12 @@ again:
 		exclusive = false;
 	}
 
+	/*
+	 * Bios that are polled for must not be waited for: the one who polls would be this
+	 * task, once it is back.
+	 */
+	if (how.wait)
+		iocb->ki_flags &= ~IOCB_HIPRI;
 	if (facts.extends)
 		ret = dio_write_extending(iocb, from);
 	else

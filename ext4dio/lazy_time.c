@@ -29,6 +29,7 @@ static bool lazy_time_will_do(struct inode *inode)
 	       !(IS_I_VERSION(inode) && inode_iversion_need_inc(inode));
 }
 
+/* The checks and timestamps of a NOWAIT write; -EAGAIN where that would sleep. */
 static int nowait_modified(struct kiocb *iocb, struct inode *inode)
 {
 	int ret;

@@ -9,6 +9,7 @@
 #include <linux/kernel.h>
 
 int ext4dio_map_nowait_hit(struct inode *inode, struct ext4dio_map_blocks *map, int retval);
+bool ext4dio_map_cached(struct inode *inode, loff_t pos, size_t len, bool write);
 
 /**
  * ext4dio_map_lookup - look blocks up, allocating nothing
@@ -19,7 +20,8 @@ int ext4dio_map_nowait_hit(struct inode *inode, struct ext4dio_map_blocks *map, 
  * Context: process context; sleeps only without @nowait, on i_data_sem and in a metadata
  * read.  A kernel with CONFIG_DEBUG_ATOMIC_SLEEP complains if it should with @nowait.
  * Return: blocks mapped, 0 for a hole, or a negative error: with @nowait -EAGAIN for what
- * is not in the cache.
+ * is not in the cache.  Behind the end of the file, where a direct read looks as well but
+ * nothing is cached, @nowait finds a hole.
  */
 static inline int ext4dio_map_lookup(struct inode *inode, struct ext4dio_map_blocks *map,
 				     bool nowait)
@@ -28,6 +30,11 @@ static inline int ext4dio_map_lookup(struct inode *inode, struct ext4dio_map_blo
 
 	if (!nowait)
 		return ext4dio_map_blocks(NULL, inode, map, 0);
+	if ((loff_t)map->m_lblk << inode->i_blkbits >= i_size_read(inode)) {
+		map->m_pblk = 0;
+		map->m_flags = 0;
+		return 0;
+	}
 	non_block_start();
 	ret = ext4dio_map_blocks(NULL, inode, map, EXT4_GET_BLOCKS_CACHED_NOWAIT);
 	non_block_end();

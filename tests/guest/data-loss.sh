@@ -12,10 +12,6 @@ mnt=/mnt/loss
 mkdir -p "$mnt"
 modprobe brd rd_nr=1 rd_size=65536
 
-# since VERSION: "yes" if this kernel is as new.
-since() {
-	if sort -VC <<< "$1"$'\n'"$(uname -r)"; then echo yes; else echo no; fi
-}
 # 6.1 does not zero the tail of the last block when a file grows.  The defects of a conversion
 # at the end of the I/O came with 7.0, those of NOWAIT with the NOWAIT of 7.3.
 since_6_12=$(since 6.12)
@@ -41,6 +37,9 @@ for type in ext4 ext4dio; do
 		"$(./loss grow "$mnt/file" 2>&1)"
 	expect $type yes "a store behind the end of the file does not become part of it" \
 		"$(./loss tail "$mnt/file" 2>&1)"
+	expect $type "$since_6_12" \
+		"a failed write behind the end takes nothing from the last block" \
+		"$(./loss failed "$mnt/file" 2>&1)"
 	umount "$mnt"
 	mount -t $type -o nodelalloc /dev/mapper/slow "$mnt"
 	expect $type $since_7 "a page fault beside a write in flight does not zero it" \

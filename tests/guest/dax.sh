@@ -25,7 +25,7 @@ for type in ext4 ext4dio; do
 	is "$type: NOWAIT over written blocks" "$(./rwf write "$mnt/file" 4096 4096 8192)" ok
 	want=again
 	[ $type = ext4dio ] || want=ok
-	[ "$(uname -r | cut -d. -f1,2)" != 7.3 ] || want=again
+	[ "$(since 7.3)" = no ] || want=again
 	is "$type: NOWAIT from below the end of the file to past it: $want" \
 		"$(./rwf write "$mnt/file" 61440 8192 8192)" $want
 	[ $type = ext4 ] ||

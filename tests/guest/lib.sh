@@ -15,8 +15,14 @@ longer() {
 	fi
 }
 
-# null_blk_new NAME SIZE_MB LATENCY_US: a memory-backed device that answers each I/O
-# after LATENCY_US, any number of them at once; prints its path.
+# since VERSION: "yes" if this kernel is as new, else "no".
+since() {
+	if sort -VC <<< "$1"$'\n'"$(uname -r)"; then echo yes; else echo no; fi
+}
+
+# null_blk_new NAME SIZE_MB LATENCY_US [poll]: a memory-backed device that answers each I/O
+# after LATENCY_US, any number of them at once; prints its path.  poll: polled requests only
+# when they are polled for.
 null_blk_new() {
 	local dir=/sys/kernel/config/nullb/$1
 	modprobe null_blk nr_devices=0
@@ -26,6 +32,7 @@ null_blk_new() {
 	echo 1 > "$dir/memory_backed"
 	echo 2 > "$dir/irqmode"
 	echo $(($3 * 1000)) > "$dir/completion_nsec"
+	[ "${4:-}" != poll ] || echo 1 > "$dir/poll_queues"
 	echo 1 > "$dir/power"
 	if [ -b "/dev/$1" ]; then
 		echo "/dev/$1"

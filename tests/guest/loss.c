@@ -9,6 +9,9 @@
  *   loss neighbour FILE  a write to an unwritten block, and a store through mmap to the
  *                        block before it
  *
+ *   loss failed FILE     a write to the last block, and one behind it that fails, because
+ *                        its memory cannot be read
+ *
  * Each compares the whole file, direct, after fsync and once the page cache is dropped.
  * Prints "ok", or what is wrong.
  */
@@ -104,6 +107,16 @@ static void tail(int fd, unsigned char *buf)
 	finish(4096);
 }
 
+static void failed(int fd, unsigned char *buf)
+{
+	void *nowhere = mmap(NULL, 16384, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	start(fd, buf, 1024, 0);
+	if (nowhere == MAP_FAILED || pwrite(fd, nowhere, 16384, 16384) != -1 || errno != EFAULT)
+		die("a write of nothing");
+	finish(1024);
+}
+
 static void neighbour(int fd, unsigned char *buf)
 {
 	start(fd, buf, 4096, 4096);
@@ -128,6 +141,8 @@ int main(int argc, char **argv)
 		fd = create(argv[2], 1536, 0);
 		if (!strcmp(argv[1], "grow"))
 			grow(fd, buf);
+		else if (!strcmp(argv[1], "failed"))
+			failed(fd, buf);
 		else
 			tail(fd, buf);
 	}

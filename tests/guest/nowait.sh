@@ -31,8 +31,70 @@ is "so does the write" "$(./rwf write "$mnt/file" 0 4096 8192)" ok
 truncate -s 1M "$mnt/file"
 xfs_io -d -c 'pread -q 128k 4k' "$mnt/file"
 is "a cached hole is read" "$(./rwf read "$mnt/file" 131072 4096)" ok
+
+# The first path walk goes by RCU, asks the cache only, and must come again: with references.
+ln -s "$(printf './%.0s' {1..100})file" "$mnt/long"
+for walk in cold warm; do
+	umount "$mnt"
+	mount -t ext4dio -o noatime "$dev" "$mnt"
+	[ $walk = cold ] || readlink "$mnt/long" > /dev/null
+	is "a path through a long link, $walk" "$(stat -L -c %s "$mnt/long")" 1048576
+	is "and once more" "$(stat -L -c %s "$mnt/long")" 1048576
+done
 umount "$mnt"
 fsck_clean "$dev"
+
+# A read that goes past the end of the file: nothing is cached there.
+for layout in ext4 ext3; do
+	mkfs.ext4 -qF -b 4096 -t $layout "$dev"
+	mount -t ext4dio "$dev" "$mnt"
+	xfs_io -fd -c 'pwrite -q 0 8k' "$mnt/file"
+	umount "$mnt"
+	mount -t ext4dio "$dev" "$mnt"
+	xfs_io -d -c 'pread -q 0 8k' "$mnt/file"
+	is "$layout layout: a NOWAIT read past the end of the file" \
+		"$(./rwf read "$mnt/file" 0 16384)" "8192 bytes"
+	is "$layout layout: and one behind it" "$(./rwf read "$mnt/file" 12288 4096)" "0 bytes"
+	umount "$mnt"
+done
+
+# --- io_uring -----------------------------------------------------------------
+#
+# It tries every request with NOWAIT first, whatever the application wants, and must not
+# be told "again" by a completion: that reaches the application.  On a slow device that of
+# the first mapping comes after the second is found not to be cached.
+
+slow=$(null_blk_new uring 128 20000)
+mkfs.ext4 -qF -b 4096 "$slow"
+mount -t ext4dio "$slow" "$mnt"
+truncate -s 1M "$mnt/file"
+xfs_io -d -c 'pwrite -q 0 4k' "$mnt/file"
+umount "$mnt"
+mount -t ext4dio "$slow" "$mnt"
+xfs_io -d -c 'pread -q 0 4k' "$mnt/file"
+is "its first block is cached" "$(./rwf read "$mnt/file" 0 4096)" ok
+is "its second is not" "$(./rwf read "$mnt/file" 4096 4096)" again
+ok "io_uring reads both" fio --name=uring --readonly --filename="$mnt/file" --direct=1 \
+	--ioengine=io_uring --rw=read --bs=8k --number_ios=1
+umount "$mnt"
+fsck_clean "$slow"
+null_blk_del uring
+
+# Where a write has to be waited for, nobody else polls for its bios.
+slow=$(null_blk_new polled 128 1000 poll)
+mkfs.ext4 -qF -b 4096 "$slow"
+mount -t ext4dio "$slow" "$mnt"
+xfs_io -fd -c 'pwrite -q 0 8k' -c 'truncate 4608' "$mnt/file"
+# polled OFFSET SIZE
+polled() {
+	timeout 20 fio --name=polled --filename="$mnt/file" --direct=1 --ioengine=io_uring --hipri \
+		--rw=write --offset="$1" --bs="$2" --size="$2" --allow_file_create=0 \
+		--create_on_open=1 --fallocate=none
+}
+ok "a polled write up to the end of the file" polled 4096 512
+ok "a polled write past it" polled 8192 4096
+umount "$mnt"
+fsck_clean "$slow"
 
 # --- a bad extent in the cache -----------------------------------------------
 

@@ -9,7 +9,8 @@
 // of one, stock ext4 at times writes zeroes over the others, before or after those
 // have arrived: to spare a split that would leave a short extent, and where a split
 // fails.  Here a conversion splits the extent, or fails; what the extent tree needs for
-// that comes from the reserved blocks.
+// that comes from the reserved blocks.  (The split before the I/O, which kernels before
+// 7.0 make, leaves each write in flight an extent of its own, and may go on zeroing.)
 
 @@
 symbol max_zeroout, sbi;
