@@ -95,9 +95,17 @@ asked() {
 
 # row DESC PATTERN OFFSET LENGTH WANT STOCK: a write at OFFSET of each copy of the
 # pattern, once by each of $ways; WANT of ext4dio, STOCK of ext4 ("-" for: do not ask).
+# Since 7.3 stock ext4 has the new rule too; on 6.1 all that is unaligned is exclusive.
 row() {
 	local want=$5 by
-	[ "$type" = ext4dio ] || want=$6
+	if [ "$type" = ext4 ]; then
+		want=$6
+		if [ "$(since 7.3)" = yes ] && [ "$want" != - ]; then
+			want=$5
+		elif [ "$(since 6.4)" = no ] && [[ $1 == unaligned* ]]; then
+			want=exclusive
+		fi
+	fi
 	[ "$want" != - ] || return 0
 	for by in $ways; do
 		asked "$type, $fs, $by: $1 is $want" "$want" "lay_out $2" \
@@ -186,7 +194,7 @@ for type in ext4dio ext4; do
 		is "NOWAIT: $1: $5" "$(answer $((start + $3)) 0 "$4" nowait)" "$5"
 	}
 	unwritten=shared
-	[ "$(uname -r | cut -d. -f1)" -ge 7 ] || unwritten=again
+	[ "$(since 7.0)" = yes ] || unwritten=again
 	nowait "aligned, written" WW 0 $((2 * b)) shared
 	nowait "aligned, unwritten" UU 0 $((2 * b)) $unwritten
 	nowait "aligned, written then unwritten" WU 0 $((2 * b)) $unwritten
