@@ -36,46 +36,68 @@ install: module
 	+$(kbuild) INSTALL_MOD_DIR=updates modules_install
 	depmod -a $(KVER)
 
+#: make uninstall       undo that (root)
+uninstall:
+	rm -f /lib/modules/$(KVER)/updates/ext4dio.ko*
+	depmod -a $(KVER)
+
 #: make dkms-install    hand the source to DKMS, which builds and installs for KVER (root)
-dkms-install:
-	@command -v dkms >/dev/null || \
-		{ echo "dkms is missing: apt-get install dkms" >&2; exit 1; }
-	@[ "$$(id -u)" = 0 ] || { echo "dkms-install needs root: try sudo" >&2; exit 1; }
-	@if dkms status ext4dio/$(version) 2>/dev/null | grep -q .; then \
-		dkms remove ext4dio/$(version) --all; fi
-	rm -rf $(dkms_src)
+dkms-install: dkms-ready
+	@$(dkms_forget)
 	$(MAKE) dkms-source
 	dkms add ext4dio/$(version)
 	dkms install ext4dio/$(version) -k $(KVER)
 
-# Only the source into its place; the package's contents too.
-dkms-source:
-	mkdir -p $(DESTDIR)$(dkms_src)
-	cp -a $(dkms_files) $(DESTDIR)$(dkms_src)/
-
 #: make dkms-remove     take it out of DKMS again, for all kernels (root)
-dkms-remove:
+dkms-remove: dkms-ready
+	@[ -n "$(dkms_versions)" ] || echo "dkms does not know ext4dio: nothing to remove"
+	@$(dkms_forget)
+
+# Every version, not only this one: an upgrade leaves none behind.  (DKMS does not remove one
+# whose source is gone.)
+dkms_versions = $$(dkms status ext4dio 2>/dev/null | \
+	sed -n 's|^ext4dio[/,] *\([^:, ]*\).*|\1|p' | sort -u)
+dkms_forget = set -e; for version in $(dkms_versions); do \
+	dkms remove "ext4dio/$$version" --all || rm -rf "/var/lib/dkms/ext4dio/$$version"; \
+	rm -rf "/usr/src/ext4dio-$$version"; done; \
+	rm -rf $(dkms_src)
+
+dkms-ready:
+	@[ "$$(id -u)" = 0 ] || { echo "make $(MAKECMDGOALS) needs root: try sudo" >&2; exit 1; }
 	@command -v dkms >/dev/null || \
 		{ echo "dkms is missing: apt-get install dkms" >&2; exit 1; }
-	@[ "$$(id -u)" = 0 ] || { echo "dkms-remove needs root: try sudo" >&2; exit 1; }
-	@if dkms status ext4dio/$(version) 2>/dev/null | grep -q .; then \
-		dkms remove ext4dio/$(version) --all; \
-	else echo "dkms does not know ext4dio/$(version): nothing to remove"; fi
-	rm -rf $(dkms_src)
+	@! dpkg-query -S '/usr/src/ext4dio-*/dkms.conf' >/dev/null 2>&1 || \
+		{ echo "ext4dio-dkms is installed: first apt-get purge ext4dio-dkms" >&2; exit 1; }
+
+# Only the source into its place; the package's contents too.  DKMS runs it as root, so
+# nobody else may write to it, whoever owns the checkout.
+dkms-source:
+	mkdir -p "$(DESTDIR)$(dkms_src)"
+	cp -a --no-preserve=ownership $(dkms_files) "$(DESTDIR)$(dkms_src)"
+	chmod -R go-w "$(DESTDIR)$(dkms_src)"
+
+share	:= $(DESTDIR)$(PREFIX)/share
 
 #: make install-tools   install the tools and their manuals below PREFIX (root)
 install-tools:
-	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/share/ext4dio/ab \
-		$(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man8
-	install tools/ext4dio tools/fsck.ext4dio $(DESTDIR)$(PREFIX)/sbin
-	ln -sf fsck.ext4dio $(DESTDIR)$(PREFIX)/sbin/mkfs.ext4dio
-	install tools/ext4dio-ab $(DESTDIR)$(PREFIX)/share/ext4dio
-	ln -sf ../share/ext4dio/ext4dio-ab $(DESTDIR)$(PREFIX)/sbin/ext4dio-ab
-	install -m 644 $(addprefix tools/ab/,*.fio *.py *.sh) $(DESTDIR)$(PREFIX)/share/ext4dio/ab
-	install tools/ab/*.app $(DESTDIR)$(PREFIX)/share/ext4dio/ab
-	install -m 644 tools/*.5 $(DESTDIR)$(PREFIX)/share/man/man5
-	install -m 644 tools/*.8 $(DESTDIR)$(PREFIX)/share/man/man8
-	ln -sf fsck.ext4dio.8 $(DESTDIR)$(PREFIX)/share/man/man8/mkfs.ext4dio.8
+	install -d "$(DESTDIR)$(PREFIX)/sbin" "$(share)/ext4dio/ab" "$(share)/man/man5" \
+		"$(share)/man/man8"
+	install tools/ext4dio tools/fsck.ext4dio "$(DESTDIR)$(PREFIX)/sbin"
+	ln -sf fsck.ext4dio "$(DESTDIR)$(PREFIX)/sbin/mkfs.ext4dio"
+	install tools/ext4dio-ab "$(share)/ext4dio"
+	ln -sf ../share/ext4dio/ext4dio-ab "$(DESTDIR)$(PREFIX)/sbin/ext4dio-ab"
+	install -m 644 $(addprefix tools/ab/,*.fio *.py *.sh) "$(share)/ext4dio/ab"
+	install tools/ab/*.app "$(share)/ext4dio/ab"
+	install -m 644 tools/*.5 "$(share)/man/man5"
+	install -m 644 tools/*.8 "$(share)/man/man8"
+	ln -sf fsck.ext4dio.8 "$(share)/man/man8/mkfs.ext4dio.8"
+
+#: make uninstall-tools undo that (root)
+uninstall-tools:
+	rm -rf "$(share)/ext4dio"
+	rm -f $(foreach name,ext4dio ext4dio-ab fsck.ext4dio mkfs.ext4dio, \
+		"$(DESTDIR)$(PREFIX)/sbin/$(name)" "$(share)/man/man8/$(name).8") \
+		"$(share)/man/man5/ext4dio.5"
 
 #: make deb             Debian packages ext4dio-dkms and ext4dio-tools, in build/deb
 deb:
@@ -83,10 +105,13 @@ deb:
 
 #: make dist            the committed source as build/ext4dio-VERSION.tar.xz
 dist:
-	@[ -z "$$(git status --porcelain)" ] || \
+	@changes=$$(git status --porcelain) || \
+		{ echo "dist: needs a git checkout that git takes for yours" >&2; exit 1; }; \
+	[ -z "$$changes" ] || \
 		{ echo "dist: there are changes that are not committed" >&2; exit 1; }
 	@mkdir -p build
-	git archive --prefix=ext4dio-$(version)/ HEAD | xz -T1 > build/ext4dio-$(version).tar.xz
+	git archive --prefix=ext4dio-$(version)/ -o build/ext4dio-$(version).tar HEAD
+	xz -T1 -f build/ext4dio-$(version).tar
 
 #: make demo            A/B table of stock ext4 and ext4dio in a booted guest (root)
 demo: deps
@@ -138,10 +163,13 @@ clean:
 #: DESTDIR=FOLDER       a root for install-tools, not /
 #: ANY_RELEASE=1        allow source and headers of different stable releases
 #: KERNELS="6.12 7.2"   guest kernels for demo, bench, check   [default in tests/lab/kernels]
+#: TESTS="tests/40-guest.t"  only these test files, JOBS=1 one at a time  [all, 2]
 #: MINUTES=N            how long to soak                       [60]
 #: XFSTESTS=FOLDER      a built xfstests
 #: XFSTESTS_ARGS="..."  for its check                          [-g quick]
+#: MKFS_OPTIONS, MOUNT_OPTIONS, HOURS   of xfstests: see tests/xfstests
 #: BENCH="ARGUMENTS"    for tools/ext4dio-ab run               [--total 16M]
 
-.PHONY: all help module fork install dkms-install dkms-source dkms-remove install-tools deb dist \
-	demo bench check check-all check-debug soak xfstests style deps clean
+.PHONY: all help module fork install uninstall dkms-install dkms-remove dkms-ready dkms-source \
+	install-tools uninstall-tools deb dist demo bench check check-all check-debug soak \
+	xfstests style deps clean

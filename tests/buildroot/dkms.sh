@@ -52,7 +52,8 @@ is "no alias of stock ext4 points to it" \
 # description, and in BTF the structs of uapi headers.
 log=$(echo /var/lib/dkms/ext4dio/*/"$kver"/*/log/make.log)
 is "it was built without a warning" "$(grep -iE 'warning|error' "$log" || true)" ""
-xz -dc "$(installed_module)" > /tmp/ext4dio.ko
+# DKMS of Debian 12 does not compress it.
+xz -dcf "$(installed_module)" > /tmp/ext4dio.ko
 printf '%s\n' ext4: ext4_new_group_input compat_ext4_new_group_input ext4_tune_sb_params \
 	"need to use ext2online to resize further" > /tmp/may-name-ext4
 is "no string in it is a name of stock ext4" "$(strings -a /tmp/ext4dio.ko |
@@ -66,8 +67,16 @@ is "no symbol of it has a stock name" \
 is "its aliases are its own" "$(modinfo -F alias /tmp/ext4dio.ko)" "fs-ext4dio"
 
 if [ "${1:-}" != short ]; then
+	cp -a "$src" /usr/src/ext4dio-0.0.9
+	sed -i 's/^PACKAGE_VERSION=.*/PACKAGE_VERSION="0.0.9"/' /usr/src/ext4dio-0.0.9/dkms.conf
+	dkms add ext4dio/0.0.9 > /dev/null
+	chown -R nobody . && chmod -R go+w ext4dio
 	ok "make dkms-install again replaces it" make dkms-install KVER="$kver"
 	is "and there is still one module file" "$(installed_module | wc -l)" 1
+	is "and no other version" "$(dkms status ext4dio | wc -l; echo /usr/src/ext4dio-*)" \
+		$'1\n'"$src"
+	is "nobody else may change what DKMS runs as root" \
+		"$(find "$src" ! -user root -o ! -type l -perm /022)" ""
 fi
 ok "make dkms-remove" make dkms-remove
 is "DKMS has forgotten it" "$(dkms status ext4dio)" ""
@@ -102,6 +111,12 @@ tarball=$(ls /usr/src/linux-source-"$series".tar.*)
 mv "$tarball" /root/
 dkms_says "no kernel source: skipped, names the package" 77 \
 	"skipped for kernel .*install the package linux-source-$series" build
+{
+	echo before >&2
+	dkms build "ext4dio/$version" -k "$kver" > /dev/null || true
+} 2> /tmp/stderr
+is "where stderr is a file it keeps what it had, and gets the reason" \
+	"$(grep -oE 'before|skipped for kernel' /tmp/stderr)" $'before\nskipped for kernel'
 register
 dkms_says "a kernel upgrade goes on without the module" 0 "skipped" \
 	/etc/kernel/header_postinst.d/dkms "$kver"
