@@ -97,6 +97,8 @@ says "apt installs them without kernel source and says what to do" \
 	apt install ./build/deb/*.deb
 well
 is "there is no module" "$(built_for)" ""
+refuses "make dkms-install leaves a package's files alone" "first apt-get purge ext4dio-dkms" \
+	make dkms-install
 new_kernel 9.0.0-amd64
 says "a new kernel without source: the same" "skipped for kernel 9.0.0-amd64: " \
 	apt install /tmp/linux-headers-9.0.0-amd64.deb
@@ -105,7 +107,13 @@ ok "that kernel goes again" apt purge linux-headers-9.0.0-amd64
 mv "/root/${source##*/}" /usr/src/
 mkdir -p /tmp/some-source/usr/src
 echo "for its trigger" > /tmp/some-source/usr/src/some-source
+touch /etc/dkms/no-autoinstall
 package some-source 1
+ok "something in /usr/src, where DKMS must do nothing by itself" apt install /tmp/some-source.deb
+well
+is "there is still no module" "$(built_for)" ""
+rm /etc/dkms/no-autoinstall
+package some-source 2
 ok "the source is there, and a package with something in /usr/src" apt install /tmp/some-source.deb
 well
 is "DKMS has built it" "$(built_for)" "$version $kver"
