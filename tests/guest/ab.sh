@@ -75,6 +75,11 @@ refuses "an unknown file system" "no file system type 'nofs'" \
 	run "$OUT/x" --device "$disk" --destroy --sides "ext4 nofs"
 refuses "an unknown workload" "no workload 'nothing'; there are: device, overwrite" \
 	run "$OUT/x" --device "$disk" --destroy --workloads nothing
+refuses "a file system that nothing makes" "program mkfs.tmpfs is missing" \
+	run "$OUT/x" --device "$disk" --destroy --sides "ext4 tmpfs"
+refuses "no workload" "it names nothing" run "$OUT/x" --device "$disk" --destroy --workloads ""
+refuses "a folder for the result that is a file" "^ext4dio-ab: .*File exists" \
+	run /etc/passwd --device "$disk" --destroy
 refuses "a size that is none" "'much' is no size" run "$OUT/x" --device "$disk" --region much
 is "all that has left the device alone" "$(sha256sum < "$disk")" "$before"
 refuses "mount options that do not work" "cannot mount ext4dio:nonsense: mount" \

@@ -19,7 +19,10 @@ BLKGETSIZE64 = 0x80081272
 
 def tool(*command, why):
     """Run a tool; a failure is told with what it printed last."""
-    done = subprocess.run([str(c) for c in command], capture_output=True, text=True)
+    try:
+        done = subprocess.run([str(c) for c in command], capture_output=True, text=True)
+    except FileNotFoundError:
+        raise Failure(f"{why}: the program {command[0]} is missing") from None
     if done.returncode:
         lines = (done.stderr or done.stdout).strip().splitlines() or [f"status {done.returncode}"]
         raise Failure(f"{why}: {command[0]}: {lines[-1]}")
@@ -45,6 +48,9 @@ class Side:
             hint = "; install it (make dkms-install)" if self.type == "ext4dio" else ""
             raise Failure(f"the kernel has no file system type '{self.type}' and none can be "
                           f"loaded{hint}")
+        if not self.is_ext4 and not shutil.which(f"mkfs.{self.type}"):
+            raise Failure(f"the program mkfs.{self.type} is missing; install what makes a file "
+                          f"system of type '{self.type}'")
 
     @property
     def is_ext4(self):
