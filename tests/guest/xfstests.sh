@@ -38,26 +38,42 @@ mkdir $shims
 cat > $shims/mount << 'END'
 #!/bin/bash
 # A mount of ext4 is one of ext4dio, also where blkid has to find that it is ext4.
-args=() type='' source='' other=''
-for arg; do
-	case $type$arg in
-	-text4) arg=-text4dio type=named ;;
-	-text*) arg=${arg/%ext4/ext4dio} type=named ;;
-	-t) type=next ;;
-	nextext4) arg=ext4dio type=named ;;
-	next*) type=named ;;
-	--bind | --move | --make-* | -B | -M | *remount* | *bind*) other=1 ;;
-	/* | ./*) source=${source:-$arg} ;;
+args=() next='' typed='' other='' source='' last=''
+# Options that do not mount a file system.
+options() {
+	case ,$1, in
+	*,remount,* | *,bind,* | *,rbind,* | *,move,*) other=1 ;;
 	esac
-	args+=("$arg")
+}
+for arg; do
+	case $next$arg in
+	type:ext4 | -text4 | --types=ext4) arg=${arg}dio typed=1 ;;
+	type:* | -t?* | --types=*) typed=1 ;;
+	options:*) options "$arg" ;;
+	-o?*) options "${arg#-o}" ;;
+	--options=*) options "${arg#*=}" ;;
+	LABEL=* | UUID=*) source=$next$arg ;;
+	-t | --types) args+=("$arg") next=type: && continue ;;
+	-o | --options) args+=("$arg") next=options: && continue ;;
+	-L | --label) args+=("$arg") next=LABEL= && continue ;;
+	-U | --uuid) args+=("$arg") next=UUID= && continue ;;
+	--bind | --rbind | --move | --make-* | -B | -R | -M | -a) other=1 ;;
+	-*) ;;
+	*) source=${source:-$arg} last=$arg ;;
+	esac
+	args+=("$arg") next=''
 done
-if [ -z "$type$other" ] && [ -e "$source" ] &&
+if [ -z "$typed$other" ] && source=$(findfs "$source" 2> /dev/null || echo "$source") &&
 	[ "$(blkid -p -s TYPE -o value "$source" 2> /dev/null)" = ext4 ]; then
 	args=(-t ext4dio "${args[@]}")
 fi
 /usr/bin/mount "${args[@]}" > >(sed 's/ext4dio/ext4/g') 2> >(sed 's/ext4dio/ext4/g' >&2)
 status=$?
 wait
+if [ $status -eq 0 ] && [ -z "$other" ] && [ -n "$last" ] &&
+	[ "$(/usr/bin/findmnt -fno FSTYPE -d backward -M "$last" 2> /dev/null)" = ext4 ]; then
+	echo "mount $*" >> /run/stayed-ext4
+fi
 exit $status
 END
 cat > $shims/findmnt << 'END'
@@ -147,5 +163,7 @@ passes=$(differ failed passed)
 echo "new passes: $(xargs <<< "${passes:-none}")"
 odd=$(join -a1 -a2 -o 0,1.2,2.2 -e missing /tmp/ext4 /tmp/ext4dio |
 	awk '$2 != $3 && ($2 != "passed" && $2 != "failed" || $3 != "passed" && $3 != "failed")')
-[ -z "$odd" ] || echo "run by one of them only: $(awk '{ print $1 }' <<< "$odd" | xargs)"
+[ -z "$odd" ] ||
+	echo "run by one of them only: $(awk '{ print $1 " (" $2 ", " $3 ")" }' <<< "$odd" | xargs)"
+[ ! -e /run/stayed-ext4 ] || sort -u /run/stayed-ext4 | sed 's/^/not on ext4dio: /'
 [ -z "$new$odd" ]
