@@ -36,7 +36,7 @@ reset() {
 # lay_out PATTERN: a letter a 4 KiB block; Written, Unwritten, Hole.  A first write lets
 # the kernel find out that there are no privileges to drop, and a read what is mapped.
 lay_out() {
-	local i
+	local i run
 	rm -f "$file"
 	{
 		echo "truncate $((${#1} * 4096))"
@@ -45,7 +45,12 @@ lay_out() {
 		for ((i = 0; i < ${#1}; i++)); do
 			case ${1:i:1} in
 			W) echo "pwrite -q $((i * 4096)) 4096" ;;
-			U) echo "falloc $((i * 4096)) 4096" ;;
+			U)
+				# A run of them in one go, so that it is one extent.
+				run=${1:i}
+				run=${run%%[!U]*}
+				echo "falloc $((i * 4096)) $((${#run} * 4096))"
+				;;
 			esac
 		done
 		echo fsync
