@@ -53,12 +53,14 @@ dkms-remove: dkms-ready
 	@[ -n "$(dkms_versions)" ] || echo "dkms does not know ext4dio: nothing to remove"
 	@$(dkms_forget)
 
-# Every version, not only this one: an upgrade leaves none behind.  (DKMS does not remove one
-# whose source is gone.)
+# Every version, not only this one: an upgrade leaves none behind.  One whose source is gone DKMS
+# does not remove; where it fails to remove another, make stops.
 dkms_versions = $$(dkms status ext4dio 2>/dev/null | \
-	sed -n 's|^ext4dio[/,] *\([^:, ]*\).*|\1|p' | sort -u)
+	sed -n 's|^ext4dio[/,] *\([^:, ]\+\).*|\1|p' | sort -u)
 dkms_forget = set -e; for version in $(dkms_versions); do \
-	dkms remove "ext4dio/$$version" --all || rm -rf "/var/lib/dkms/ext4dio/$$version"; \
+	if [ -e "/var/lib/dkms/ext4dio/$$version/source/dkms.conf" ]; then \
+		dkms remove "ext4dio/$$version" --all; \
+	else rm -rf "/var/lib/dkms/ext4dio/$$version"; fi; \
 	rm -rf "/usr/src/ext4dio-$$version"; done; \
 	rm -rf $(dkms_src)
 

@@ -21,7 +21,8 @@ bool ext4dio_map_cached(struct inode *inode, loff_t pos, size_t len, bool write)
  * read.  A kernel with CONFIG_DEBUG_ATOMIC_SLEEP complains if it should with @nowait.
  * Return: blocks mapped, 0 for a hole, or a negative error: with @nowait -EAGAIN for what
  * is not in the cache.  Behind the end of the file, where a direct read looks as well but
- * nothing is cached, @nowait finds a hole.
+ * nothing is cached, @nowait finds a hole: its callers hold i_rwsem, so i_size stays, and
+ * do not write there.
  */
 static inline int ext4dio_map_lookup(struct inode *inode, struct ext4dio_map_blocks *map,
 				     bool nowait)

@@ -70,6 +70,12 @@ if [ "${1:-}" != short ]; then
 	cp -a "$src" /usr/src/ext4dio-0.0.9
 	sed -i 's/^PACKAGE_VERSION=.*/PACKAGE_VERSION="0.0.9"/' /usr/src/ext4dio-0.0.9/dkms.conf
 	dkms add ext4dio/0.0.9 > /dev/null
+	# One whose source was taken away.
+	sed 's/0\.0\.9/0.0.8/' /usr/src/ext4dio-0.0.9/dkms.conf > /tmp/dkms.conf
+	cp -a /usr/src/ext4dio-0.0.9 /usr/src/ext4dio-0.0.8
+	cp /tmp/dkms.conf /usr/src/ext4dio-0.0.8
+	dkms add ext4dio/0.0.8 > /dev/null
+	rm -r /usr/src/ext4dio-0.0.8
 	chown -R nobody . && chmod -R go+w ext4dio
 	ok "make dkms-install again replaces it" make dkms-install KVER="$kver"
 	is "and there is still one module file" "$(installed_module | wc -l)" 1

@@ -314,6 +314,7 @@ injected() {
 	ok "$fault: what was acknowledged is there" holds acked
 	finish acked orphans
 }
+
 # The journal aborts with two files in the transaction that is lost: both fsyncs must tell.
 # Stock ext4 tells the first only.
 fault_fsync() {
@@ -619,7 +620,7 @@ fault_answers() {
 		fsck_clean "$dev" "$fault: e2fsck finds it clean after $type"
 	done
 	type=$asked
-	# On 6.1 no fsync of stock ext4 fails after an abort; see fault_fsync.
+	# On 6.1 stock ext4 does not fail an fsync that comes after the abort; see fault_fsync.
 	[ "$(since 6.4)" = yes ] || sed -i '/^fsync/d' "$OUT"/answers-*
 	is "$fault: the same from both" "$(cat "$OUT/answers-ext4dio")" "$(cat "$OUT/answers-ext4")"
 	ok "$fault: which are errors" grep -q "Input/output error" "$OUT/answers-ext4dio"
