@@ -11,6 +11,8 @@ static enum dio_reason dio_reason(const struct dio_facts *f)
 		return f->nowait ? DIO_AGAIN_EXTEND : DIO_EXCL_EXTEND;
 	if (f->unaligned && f->zeroes)
 		return f->nowait ? DIO_AGAIN_ZEROING : DIO_EXCL_ZEROING;
+	if (f->scarce)
+		return f->nowait ? DIO_AGAIN_SCARCE : DIO_EXCL_SCARCE;
 	if (f->split)
 		return f->nowait ? DIO_AGAIN_SPLIT : DIO_EXCL_SPLIT;
 	if (f->nowait && f->unmapped)
@@ -44,14 +46,14 @@ struct dio_decision ext4dio_dio_decide(enum dio_policy policy, const struct dio_
 		d.again = d.reason != DIO_SHARED;
 		return d;
 	}
-	d.exclusive_io = facts->extends || zeroes;
+	d.exclusive_io = facts->extends || zeroes || facts->scarce;
 	d.exclusive = facts->security || facts->split || d.exclusive_io;
-	d.drain = zeroes;
+	d.drain = zeroes || facts->scarce;
 	d.wait = d.exclusive_io;
 	if (policy == DIO_POLICY_STOCK) {
 		d.exclusive_io = d.exclusive;
-		d.drain = facts->unaligned && (facts->zeroes || facts->split);
-		d.wait = d.exclusive && (facts->unaligned || facts->extends);
+		d.drain |= facts->unaligned && (facts->zeroes || facts->split);
+		d.wait |= d.exclusive && (facts->unaligned || facts->extends);
 	}
 	return d;
 }

@@ -36,6 +36,9 @@ enum dio_policy {
  * @unaligned: offset or length is no multiple of the file system block size
  * @zeroes: iomap would zero the rest of a partly covered block; looked up, and
  *          true, only for unaligned writes
+ * @scarce: its conversion may find no block for the extent tree and have to zero the rest
+ *          of the extent: some block of the range is not written, and there are few free
+ *          blocks, or that has happened already
  * @split: stock ext4 does not take it for an overwrite of one extent; looked up, and
  *         true, only under %DIO_POLICY_STOCK
  * @nowait: IOCB_NOWAIT
@@ -47,6 +50,7 @@ struct dio_facts {
 	bool extends;
 	bool unaligned;
 	bool zeroes;
+	bool scarce;
 	bool split;
 	bool nowait;
 	bool unmapped;
@@ -63,10 +67,12 @@ struct dio_facts {
  *	EXCL_SECURITY	exclusive for the check that drops privileges
  *	EXCL_EXTEND	exclusive because the file grows
  *	EXCL_ZEROING	exclusive because part of a block is zeroed
+ *	EXCL_SCARCE	exclusive because blocks are scarce, see zeroout.c
  *	EXCL_SPLIT	exclusive because stock ext4 is (%DIO_POLICY_STOCK)
  *	AGAIN_SECURITY	would be EXCL_SECURITY
  *	AGAIN_EXTEND	would be EXCL_EXTEND
  *	AGAIN_ZEROING	would be EXCL_ZEROING
+ *	AGAIN_SCARCE	would be EXCL_SCARCE
  *	AGAIN_SPLIT	would be EXCL_SPLIT
  *	AGAIN_UNMAPPED	part of the range has no block to write to, or none that is known
  *			without sleeping
@@ -81,10 +87,12 @@ struct dio_facts {
 	R(EXCL_SECURITY,  exclusive_security)	\
 	R(EXCL_EXTEND,	  exclusive_extend)	\
 	R(EXCL_ZEROING,	  exclusive_zeroing)	\
+	R(EXCL_SCARCE,	  exclusive_scarce)	\
 	R(EXCL_SPLIT,	  exclusive_split)	\
 	R(AGAIN_SECURITY, again_security)	\
 	R(AGAIN_EXTEND,	  again_extend)		\
 	R(AGAIN_ZEROING,  again_zeroing)	\
+	R(AGAIN_SCARCE,	  again_scarce)		\
 	R(AGAIN_SPLIT,	  again_split)		\
 	R(AGAIN_UNMAPPED, again_unmapped)	\
 	R(AGAIN_LOCK,	  again_lock)		\

@@ -15,6 +15,8 @@
  *    writers may do both at once, in any order, to different blocks.
  *  - i_size, i_disksize and the orphan list change only for a write that extends
  *    the file; that one is exclusive and waited for.
+ *  - Where the extent tree may find no block for a split, a conversion may have to zero the
+ *    rest of its extent.  Then it must be the only one in flight; see zeroout.c.
  *  - Where iomap zeroes the rest of a partly covered block, the bytes belong to
  *    nobody's write, but the block may be in another's.  That write is alone:
  *    exclusive, with no direct I/O in flight before it, and waited for.
@@ -29,6 +31,7 @@
 #include "dio_write.h"
 #include "lazy_time.h"
 #include "map_nowait.h"
+#include "zeroout.h"
 
 #define CREATE_TRACE_POINTS
 #include "dio_trace.h"
@@ -82,6 +85,39 @@ static bool dio_zeroes(struct inode *inode, loff_t pos, size_t len, bool nowait)
 }
 
 /*
+ * Are all blocks of the range of one of the kinds in @kinds, %EXT4_MAP_MAPPED for written and
+ * %EXT4_MAP_UNWRITTEN?  Locking and @nowait as for dio_zeroes(); an error counts as no.
+ */
+static bool dio_range_is(struct inode *inode, loff_t pos, size_t len, unsigned int kinds,
+			 bool nowait)
+{
+	ext4dio_lblk_t last = (pos + len - 1) >> inode->i_blkbits;
+	ext4dio_lblk_t lblk = pos >> inode->i_blkbits;
+
+	while (lblk <= last) {
+		struct ext4dio_map_blocks map = { .m_lblk = lblk, .m_len = last - lblk + 1 };
+		int ret = ext4dio_map_lookup(inode, &map, nowait);
+
+		if (ret <= 0 || !(map.m_flags & kinds))
+			return false;
+		lblk += ret;
+	}
+	return true;
+}
+
+/*
+ * dio_scarce - might the conversion of this write find no block for the extent tree?
+ *
+ * Looked at only where the disk is nearly full.  A write to written blocks has none.
+ */
+static bool dio_scarce(struct inode *inode, loff_t pos, size_t len, bool nowait)
+{
+	return ext4dio_space_scarce(inode->i_sb, false) &&
+	       !dio_range_is(inode, pos, len, EXT4_MAP_MAPPED, nowait) &&
+	       ext4dio_space_scarce(inode->i_sb, true);
+}
+
+/*
  * dio_split - does one lookup not find all of the range in one extent?
  *
  * The whole of what stock ext4 knows; asked under %DIO_POLICY_STOCK only.  Old kernels know
@@ -104,8 +140,12 @@ static bool dio_split(struct inode *inode, loff_t pos, size_t len, bool nowait)
 	return EXT4DIO_STOCK_IS_OLD && (unaligned || !(map.m_flags & EXT4_MAP_MAPPED));
 }
 
-/* Gather what is to be known of a write; i_rwsem is held, shared or exclusively. */
-static struct dio_facts dio_facts(struct kiocb *iocb, size_t len, enum dio_policy policy)
+/*
+ * Gather what is to be known of a write; i_rwsem is held, shared or exclusively.  @retry: it
+ * has been tried, and its conversion found no block.
+ */
+static struct dio_facts dio_facts(struct kiocb *iocb, size_t len, enum dio_policy policy,
+				  bool retry)
 {
 	struct inode *inode = file_inode(iocb->ki_filp);
 	loff_t pos = iocb->ki_pos;
@@ -119,10 +159,11 @@ static struct dio_facts dio_facts(struct kiocb *iocb, size_t len, enum dio_polic
 
 	if (f.unaligned)
 		f.zeroes = dio_zeroes(inode, pos, len, f.nowait);
+	f.scarce = retry || dio_scarce(inode, pos, len, f.nowait);
 	if (policy == DIO_POLICY_STOCK && !f.extends)
 		f.split = dio_split(inode, pos, len, f.nowait);
 	/* Looked up only where nothing else refuses the write already. */
-	if (f.nowait && !f.security && !f.extends && !f.zeroes && !f.split)
+	if (f.nowait && !f.security && !f.extends && !f.zeroes && !f.scarce && !f.split)
 		f.unmapped = !ext4dio_map_cached(inode, pos, len, true);
 	return f;
 }
@@ -208,6 +249,23 @@ static int dio_zero_tail(struct inode *inode)
 }
 
 /*
+ * The end of a write, in whatever task or worker: stock ext4's, and an asynchronous write
+ * whose data is on disk but cannot be made visible is an error for fsync too.
+ */
+static int dio_write_end_io(struct kiocb *iocb, ssize_t size, int error, unsigned int flags)
+{
+	int ret = ext4dio_dio_write_end_io(iocb, size, error, flags);
+
+	if (!error && !is_sync_kiocb(iocb))
+		ext4dio_convert_failed(file_inode(iocb->ki_filp), ret);
+	return ret;
+}
+
+static const struct iomap_dio_ops dio_write_ops = {
+	.end_io = dio_write_end_io,
+};
+
+/*
  * dio_write_extending - a write that grows the file
  *
  * The orphan list makes recovery cut off blocks past i_disksize if we crash before
@@ -236,7 +294,7 @@ static ssize_t dio_write_extending(struct kiocb *iocb, struct iov_iter *from)
 	if (ret)
 		return ret;
 
-	ret = iomap_dio_rw(iocb, from, &ext4dio_iomap_ops, &ext4dio_dio_write_ops,
+	ret = iomap_dio_rw(iocb, from, &ext4dio_iomap_ops, &dio_write_ops,
 			   IOMAP_DIO_FORCE_WAIT, NULL, 0);
 	WARN_ON_ONCE(ret == -EIOCBQUEUED);
 	/* "Use the page cache" is a write of nothing so far, not a failed one. */
@@ -280,6 +338,21 @@ static ssize_t dio_write_rest(struct kiocb *iocb, struct iov_iter *from, ssize_t
 	return done;
 }
 
+/*
+ * dio_starved - has a write failed in its conversion, for want of a block?
+ *
+ * And not because the disk is too full for its data: then there is a hole; nor for memory
+ * that no conversion needs: then all is written.
+ *
+ * Context: i_rwsem held; sleeps.
+ */
+static bool dio_starved(struct inode *inode, loff_t pos, size_t len, ssize_t ret)
+{
+	return (ret == -ENOSPC || ret == -EDQUOT || ret == -ENOMEM) &&
+	       dio_range_is(inode, pos, len, EXT4_MAP_MAPPED | EXT4_MAP_UNWRITTEN, false) &&
+	       !dio_range_is(inode, pos, len, EXT4_MAP_MAPPED, false);
+}
+
 /**
  * ext4dio_dio_write_iter - write with O_DIRECT
  * @iocb: where to and how
@@ -302,6 +375,8 @@ ssize_t ext4dio_dio_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	enum dio_reason reason = DIO_FAILED;
 	struct dio_decision how;
 	struct dio_facts facts;
+	bool retry = false;
+	size_t len;
 	ssize_t ret;
 
 again:
@@ -326,9 +401,10 @@ again:
 	if (ret <= 0)
 		goto unlock;
 
-	facts = dio_facts(iocb, ret, policy);
+	len = ret;
+	facts = dio_facts(iocb, len, policy, retry);
 	how = ext4dio_dio_decide(policy, &facts);
-	trace_ext4dio_dio_decision(inode, iocb->ki_pos, ret, policy, &facts, &how);
+	trace_ext4dio_dio_decision(inode, iocb->ki_pos, len, policy, &facts, &how);
 	if (how.again) {
 		reason = how.reason;
 		ret = -EAGAIN;
@@ -373,13 +449,39 @@ again:
 	 */
 	if (how.wait)
 		iocb->ki_flags &= ~IOCB_HIPRI;
+	/*
+	 * Its own conversion, in this task, may zero the rest of an extent if nobody else is
+	 * in flight; see zeroout.c.
+	 */
+	if (exclusive && how.wait)
+		WRITE_ONCE(EXT4_I(inode)->i_dio_owner, current);
 	if (facts.extends)
 		ret = dio_write_extending(iocb, from);
 	else
-		ret = iomap_dio_rw(iocb, from, &ext4dio_iomap_ops, &ext4dio_dio_write_ops,
+		ret = iomap_dio_rw(iocb, from, &ext4dio_iomap_ops, &dio_write_ops,
 				   how.wait ? IOMAP_DIO_FORCE_WAIT : 0, NULL, 0);
+	if (exclusive && how.wait)
+		WRITE_ONCE(EXT4_I(inode)->i_dio_owner, NULL);
 	if (ret == -ENOTBLK)
 		ret = 0;
+	if (ret < 0 && dio_starved(inode, iocb->ki_pos, len, ret)) {
+		if (how.exclusive_io) {
+			ext4dio_convert_failed(inode, ret);
+			goto unlock;
+		}
+		/* Nothing is lost: the data is still with the caller.  Once more, alone. */
+		iov_iter_revert(from, len - iov_iter_count(from));
+		reason = DIO_AGAIN_SCARCE;
+		if (nowait) {
+			ret = -EAGAIN;
+			goto unlock;
+		}
+		dio_unlock(inode, exclusive);
+		this_cpu_inc(counts->upgrades);
+		exclusive = true;
+		retry = true;
+		goto again;
+	}
 unlock:
 	dio_unlock(inode, exclusive);
 	this_cpu_inc(counts->writes[reason]);

@@ -10,7 +10,7 @@ bool ext4dio_should_use_dio(struct kiocb *iocb, struct iov_iter *iter);
 ssize_t ext4dio_generic_write_checks(struct kiocb *iocb, struct iov_iter *from);
 ssize_t ext4dio_buffered_write_iter(struct kiocb *iocb, struct iov_iter *from);
 void ext4dio_inode_extension_cleanup(struct inode *inode, bool need_trunc);
-extern const struct iomap_dio_ops ext4dio_dio_write_ops;
+int ext4dio_dio_write_end_io(struct kiocb *iocb, ssize_t size, int error, unsigned int flags);
 
 /* What it gives to it. */
 ssize_t ext4dio_dio_write_iter(struct kiocb *iocb, struct iov_iter *from);

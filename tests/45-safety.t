@@ -25,6 +25,10 @@ for kernel in $EXT4DIO_KERNELS; do
 	guest "$kernel" data-loss --send build/tools/loss --send build/tools/rwf \
 		--expect 'Page cache invalidation failure' --expect 'Collision with buffered' \
 		--expect 'Aborting journal on device ram0-8'
+	guest "$kernel" scarce --send build/tools/scarce \
+		--expect 'convert_unwritten_extents:[0-9]+: inode .* returned -(28|122)$' \
+		--expect 'EXT4(DIO)?-fs warning: [0-9]+ callbacks suppressed' \
+		--expect '(fast|slow)\): failed to convert unwritten extents'
 	guest "$kernel" integrity --send build/tools/torture
 	guest "$kernel" faults --send build/tools/ledger --append slab_nomerge \
 		--expect "Aborting journal on device ($broken)-8" \

@@ -28,7 +28,7 @@ type T;
 
 @@
 identifier fn = {ext4_should_use_dio, ext4_generic_write_checks, ext4_buffered_write_iter,
-		 ext4_inode_extension_cleanup};
+		 ext4_inode_extension_cleanup, ext4_dio_write_end_io};
 type T;
 @@
 - static
@@ -37,5 +37,4 @@ type T;
 @@
 identifier ops = {ext4_dio_write_ops};
 @@
-- static
- const struct iomap_dio_ops ops = { ... };
+- static const struct iomap_dio_ops ops = { ... };
