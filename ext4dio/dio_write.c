@@ -257,7 +257,7 @@ static int dio_write_end_io(struct kiocb *iocb, ssize_t size, int error, unsigne
 	int ret = ext4dio_dio_write_end_io(iocb, size, error, flags);
 
 	if (!error && !is_sync_kiocb(iocb))
-		ext4dio_convert_failed(file_inode(iocb->ki_filp), ret);
+		ext4dio_data_lost(file_inode(iocb->ki_filp), ret);
 	return ret;
 }
 
@@ -466,7 +466,7 @@ again:
 		ret = 0;
 	if (ret < 0 && dio_starved(inode, iocb->ki_pos, len, ret)) {
 		if (how.exclusive_io) {
-			ext4dio_convert_failed(inode, ret);
+			ext4dio_data_lost(inode, ret);
 			goto unlock;
 		}
 		/* Nothing is lost: the data is still with the caller.  Once more, alone. */

@@ -229,15 +229,16 @@ bool ext4dio_convert_again(struct inode *inode, int err, unsigned int *tries)
 }
 
 /**
- * ext4dio_convert_failed - data is on disk, but the file does not show it
+ * ext4dio_data_lost - data that was accepted does not get into the file
  * @inode: the file
  * @err: why; 0 or more is no failure
  *
- * Stock ext4 only writes to the log.  Here fsync, syncfs, msync and O_SYNC fail.
+ * Because no block could be found for it, or none for the extent tree that would show it.
+ * Stock ext4 only writes to the log, or tells the one caller of writeback.  Here fsync, syncfs, msync and O_SYNC fail.
  *
  * Context: any.
  */
-void ext4dio_convert_failed(struct inode *inode, int err)
+void ext4dio_data_lost(struct inode *inode, int err)
 {
 	if (err < 0)
 		mapping_set_error(inode->i_mapping, err);

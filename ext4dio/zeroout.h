@@ -32,6 +32,6 @@ bool ext4dio_convert_again(struct inode *inode, int err, unsigned int *tries);
 	__ret;										\
 })
 
-void ext4dio_convert_failed(struct inode *inode, int err);
+void ext4dio_data_lost(struct inode *inode, int err);
 
 #endif

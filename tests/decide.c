@@ -62,8 +62,9 @@ static void check(const struct dio_facts *f, const struct dio_decision *d)
 	must(f->security || f->extends || zeroing || f->scarce || !f->split ||
 	     d->reason == (f->nowait ? DIO_AGAIN_SPLIT : DIO_EXCL_SPLIT),
 	     "then what stock ext4 does not see", f);
-	must(f->security || f->extends || zeroing || f->scarce || f->split || !(f->nowait && f->unmapped) ||
-	     d->reason == DIO_AGAIN_UNMAPPED, "then missing blocks", f);
+	must(f->security || f->extends || zeroing || f->scarce || f->split ||
+	     !(f->nowait && f->unmapped) || d->reason == DIO_AGAIN_UNMAPPED,
+	     "then missing blocks", f);
 }
 
 /* SPEC section 2; @f->split is never set. */

@@ -2,7 +2,7 @@
 // rule: convert-failed
 // file: page-io.c
 // sites: 2
-// present: ext4_end_io_end ext4dio_convert_failed
+// present: ext4_end_io_end ext4dio_data_lost
 //
 // A conversion that fails leaves zeroes where data was written; stock ext4 only says so in
 // the log.  The error is recorded before the pages are no longer under writeback, so that
@@ -24,7 +24,7 @@ expression io_end;
 	...
 	int ret = 0;
 	...
-+	ext4dio_convert_failed(inode, ret);
++	ext4dio_data_lost(inode, ret);
 	ext4_clear_io_unwritten_flag(io_end);
 	...
  }
