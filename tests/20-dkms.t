@@ -4,6 +4,7 @@
 # on the kernel, with the last one only.
 cd "$(dirname "$0")/.." || exit
 . tests/tap.sh
+need_kernels
 for kernel in $EXT4DIO_KERNELS; do
 	short=(short)
 	[ "$kernel" != "${EXT4DIO_KERNELS##* }" ] || short=()

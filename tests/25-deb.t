@@ -3,6 +3,7 @@
 # The Debian packages, on a root with the last kernel, and its tools in a guest.
 cd "$(dirname "$0")/.." || exit
 . tests/tap.sh
+need_kernels
 kernel=${EXT4DIO_KERNELS##* }
 relay "$kernel deb" tests/lab/lab chroot "$kernel" --out build/lab/deb -- tests/buildroot/deb.sh
 relay "$kernel deb in a guest" tests/lab/lab run "$kernel" --disk disk=512M \

@@ -6,6 +6,7 @@
 set -u
 cd "$(dirname "$0")/.." || exit
 . tests/tap.sh
+need_kernels
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -3,6 +3,7 @@
 # The module in a booted guest of each kernel: what it is, how it locks, what it counts.
 cd "$(dirname "$0")/.." || exit
 . tests/tap.sh
+need_kernels
 
 tests/guest-tools || exit
 

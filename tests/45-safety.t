@@ -3,6 +3,7 @@
 # The data in a booted guest of each kernel: what must not be lost, whatever goes wrong.
 cd "$(dirname "$0")/.." || exit
 . tests/tap.sh
+need_kernels
 
 tests/guest-tools || exit
 

@@ -3,6 +3,7 @@
 # tools/ext4dio-ab in a guest: what it measures, refuses and leaves behind.
 cd "$(dirname "$0")/.." || exit
 . tests/tap.sh
+need_kernels
 # The tool asks little of the kernel; the newest one is enough.
 kernel=${EXT4DIO_KERNELS##* }
 relay "$kernel ab" tests/lab/lab run "$kernel" --timeout 900 --disk disk=512M \

@@ -5,6 +5,7 @@
 #	EXT4DIO_CUTS=1000 prove tests/70-crash.t	looks at that many moments a kernel.
 cd "$(dirname "$0")/.." || exit
 . tests/tap.sh
+need_kernels
 
 tests/guest-tools || exit
 work=$(mktemp -d "${TMPDIR:-/var/tmp}/ext4dio-crash.XXXXXX")

@@ -3,6 +3,9 @@
 #
 # Test Anything Protocol for the shell scripts here: on the host, in a build root
 # and in a guest.  Source it, call ok and its kin, end with done_testing.
+#
+# A test that could not fail has failed: one without a command, with a regular expression that is
+# broken or matches anything, with an argument too few, a CMD of "fails" that cannot be run.
 
 tap_count=0
 tap_failed=0
@@ -14,15 +17,28 @@ diag() {
 
 # pass DESC / not_ok DESC [WHY...]: a result that was found some other way.
 pass() {
+	[ $# -eq 1 ] || misused "${1:-pass}" "pass takes a description and no more" || return 0
 	tap_count=$((tap_count + 1))
 	echo "ok $tap_count - $1"
 }
 not_ok() {
 	tap_count=$((tap_count + 1))
 	tap_failed=$((tap_failed + 1))
-	echo "not ok $tap_count - $1"
-	shift
-	[ $# -eq 0 ] || diag "$@"
+	echo "not ok $tap_count - ${1:-a test without a name}"
+	[ $# -le 1 ] || diag "${@:2}"
+}
+
+# misused DESC WHY: a test that is wrong itself.
+misused() {
+	not_ok "$1" "the test is wrong: $2"
+	return 1
+}
+
+# tells REGEX: is it one that not everything matches?
+tells() {
+	local status=0
+	grep -Eq -- "$1" <<< "" 2> /dev/null || status=$?
+	[ "$status" -eq 1 ]
 }
 
 # try CMD...: run CMD, a function stopping at its first error; sets the caller's
@@ -37,7 +53,8 @@ try() {
 
 # ok DESC CMD...: CMD succeeds; what it printed is shown if it does not.
 ok() {
-	local desc=$1 output status
+	local desc=${1:-ok} output status
+	[ $# -ge 2 ] || misused "$desc" "there is no command" || return 0
 	shift
 	try "$@"
 	if [ "$status" -eq 0 ]; then
@@ -47,13 +64,21 @@ ok() {
 	fi
 }
 
-# fails DESC CMD...: CMD does not succeed.
+# unrun STATUS: is that of a command that cannot be run or was killed, and so has refused nothing?
+unrun() {
+	[ "$1" -eq 126 ] || [ "$1" -eq 127 ] || { [ "$1" -gt 128 ] && [ "$1" -le 192 ]; }
+}
+
+# fails DESC CMD...: CMD runs and does not succeed.
 fails() {
-	local desc=$1 output status
+	local desc=${1:-fails} output status
+	[ $# -ge 2 ] || misused "$desc" "there is no command" || return 0
 	shift
 	try "$@"
 	if [ "$status" -eq 0 ]; then
 		not_ok "$desc" "succeeded: $*"$'\n'"$output"
+	elif unrun "$status"; then
+		not_ok "$desc" "could not be run, or was killed: $*"$'\n'"$output"
 	else
 		pass "$desc"
 	fi
@@ -61,11 +86,15 @@ fails() {
 
 # refuses DESC REGEX CMD...: CMD fails and says something that matches REGEX.
 refuses() {
-	local desc=$1 regex=$2 output status
+	local desc=${1:-refuses} regex=${2:-} output status
+	[ $# -ge 3 ] || misused "$desc" "there is no command" || return 0
+	tells "$regex" || misused "$desc" "broken, or matches anything: '$regex'" || return 0
 	shift 2
 	try "$@"
 	if [ "$status" -eq 0 ]; then
 		not_ok "$desc" "succeeded: $*"$'\n'"$output"
+	elif unrun "$status"; then
+		not_ok "$desc" "could not be run, or was killed: $*"$'\n'"$output"
 	elif ! grep -Eq -- "$regex" <<< "$output"; then
 		not_ok "$desc" "failed, but did not say: $regex"$'\n'"$output"
 	else
@@ -75,7 +104,9 @@ refuses() {
 
 # says DESC REGEX CMD...: CMD succeeds and says something that matches REGEX.
 says() {
-	local desc=$1 regex=$2 output status
+	local desc=${1:-says} regex=${2:-} output status
+	[ $# -ge 3 ] || misused "$desc" "there is no command" || return 0
+	tells "$regex" || misused "$desc" "broken, or matches anything: '$regex'" || return 0
 	shift 2
 	try "$@"
 	if [ "$status" -ne 0 ]; then
@@ -89,6 +120,7 @@ says() {
 
 # is DESC GOT WANT: two strings are the same; if not, the first lines that differ.
 is() {
+	[ $# -eq 3 ] || misused "${1:-is}" "it compares $(($# - 1)) strings" || return 0
 	if [ "$2" = "$3" ]; then
 		pass "$1"
 	else
@@ -99,15 +131,17 @@ is() {
 
 # skip DESC WHY: a test that cannot run here, and why.
 skip() {
+	[ -n "${2:-}" ] || misused "${1:-skip}" "skipped for no reason" || return 0
 	tap_count=$((tap_count + 1))
 	echo "ok $tap_count - $1 # SKIP $2"
 }
 
 # relay PREFIX CMD...: pass on the TAP of CMD, renumbered, each test named PREFIX:...;
 # a CMD that fails without a failed test, or closes without its plan, is one more
-# failed test.
+# failed test; so is one that has no test.
 relay() {
-	local prefix=$1 line plan="" seen=0 failed=$tap_failed status=0 fifo child
+	local prefix=${1:-relay} line plan="" seen=0 failed=$tap_failed status=0 fifo child
+	[ $# -ge 2 ] || misused "$prefix" "there is no command" || return 0
 	shift
 	fifo=$(mktemp -u)
 	mkfifo "$fifo"
@@ -121,14 +155,14 @@ relay() {
 			not_ok "$prefix: ${BASH_REMATCH[1]}"
 			seen=$((seen + 1))
 		elif [[ $line =~ ^1\.\.([0-9]+)$ ]]; then
-			plan=${BASH_REMATCH[1]}
+			plan+=${BASH_REMATCH[1]}
 		else
 			diag "$line"
 		fi
 	done < "$fifo"
 	rm -f "$fifo"
 	wait "$child" || status=$?
-	if [ "$plan" != "$seen" ]; then
+	if [ "$plan" != "$seen" ] || [ "$seen" -eq 0 ]; then
 		not_ok "$prefix: runs to its end" "ended after $seen tests: $*"
 	elif [ "$status" -ne 0 ] && [ "$tap_failed" -eq "$failed" ]; then
 		not_ok "$prefix: ends well" "exit status $status: $*"
@@ -144,8 +178,19 @@ guest() {
 		--disk disk=512M --disk other=512M "$@" "tests/guest/$script.sh"
 }
 
-# done_testing: print the plan; the status says whether all passed.
+# need_kernels: on the host, ends a script that has no kernels to test.
+need_kernels() {
+	if [[ ${EXT4DIO_KERNELS:-} != *[![:space:]]* ]]; then
+		not_ok "there are kernels to test" \
+			"EXT4DIO_KERNELS names none: try EXT4DIO_KERNELS=7.2, or make check"
+		done_testing
+		exit 1
+	fi
+}
+
+# done_testing: print the plan; the status says whether all passed, and there was one.
 done_testing() {
+	[ "$tap_count" -gt 0 ] || misused "there are tests" "there are none" || true
 	echo "1..$tap_count"
 	[ "$tap_failed" -eq 0 ]
 }

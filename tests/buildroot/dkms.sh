@@ -31,7 +31,7 @@ dkms_says() {
 	elif ! grep -Eq "$regex" <<< "$output"; then
 		not_ok "$desc" "not said: $regex; but: $output"
 	else
-		ok "$desc"
+		pass "$desc"
 	fi
 }
 
