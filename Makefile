@@ -126,11 +126,11 @@ bench:
 
 #: make check           all tests, in guests of each kernel of KERNELS (root)
 check: deps
-	@tests/check $(KERNELS)
+	@tests/check $(if $(filter file,$(origin KERNELS)),--default,$(KERNELS))
 
 #: make check-all       the same for every kernel of tests/lab/kernels (root)
 check-all: deps
-	@tests/check $$(tests/lab/lab list --all)
+	@tests/check --all
 
 #: make check-debug     the guest tests on a kernel with lockdep, KASAN and the like (root)
 check-debug: deps
@@ -169,7 +169,7 @@ clean:
 #: MINUTES=N            how long to soak                       [60]
 #: XFSTESTS=FOLDER      a built xfstests
 #: XFSTESTS_ARGS="..."  for its check                          [-g quick]
-#: MKFS_OPTIONS, MOUNT_OPTIONS, HOURS   of xfstests: see tests/xfstests
+#: MKFS_OPTIONS, MOUNT_OPTIONS, HOURS, TEST_LIMIT   of xfstests: see tests/xfstests
 #: BENCH="ARGUMENTS"    for tools/ext4dio-ab run               [--total 16M]
 
 .PHONY: all help module fork install uninstall dkms-install dkms-remove dkms-ready dkms-source \

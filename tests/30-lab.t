@@ -49,6 +49,11 @@ guest_status 1 "must not be there" "an ext4 error in the kernel log fails the ru
 guest_status 0 "" "unless the run expects it" --disk a=64M --expect 'EXT4-fs error .*made-up' \
 	<<< "$fs_error"
 
+guest_status 1 "shows no boot of kernel" "a console without the kernel's boot fails the run" \
+	--append quiet <<< true
+guest_status 1 "kept warnings back" "so does one that a script has silenced" \
+	<<< 'dmesg -n 4; echo "<4>BUG: not seen" > /dev/kmsg'
+
 truncate -s 32M "$work/disk"
 guest_status 0 "" "a disk with a file of its own is written" --disk "keep=$work/disk" \
 	<<< 'echo to be kept | dd of=/dev/lab/keep conv=fsync status=none'
@@ -61,16 +66,28 @@ echo 'sleep 60' > "$work/script.sh"
 perl -e '$SIG{INT} = "DEFAULT"; setpgrp; exec @ARGV' env TMPDIR="$work/tmp" \
 	tests/lab/lab run "$kernel" --no-module --name lab-test "$work/script.sh" \
 	> /dev/null 2>&1 &
-sleep 6
-kill -INT -- "-$!"
-wait "$!" 2> /dev/null
+lab=$!
+# runs NAME: a guest of that name has begun to boot.
+runs() {
+	for _ in {1..60}; do
+		if pgrep -f "logs/$1[.]console" > /dev/null; then
+			return
+		fi
+		sleep 1
+	done
+	return 1
+}
+ok "a guest runs" runs lab-test
+sleep 3
+kill -INT -- "-$lab"
+wait "$lab" 2> /dev/null
 fails "after Ctrl-C no guest runs on" pgrep -f "logs/lab-test[.]console"
 is "and no temporary file is left" "$(ls "$work/tmp")" ""
 
 # The messages that fail a run, one by one, and some that do not.
 while IFS= read -r line; do
 	echo "[    1.000000] $line" > "$work/log"
-	fails "fails a run: $line" tests/lab/lab scan "$work/log"
+	refuses "fails a run: $line" "must not be there" tests/lab/lab scan "$work/log"
 done <<- 'END'
 	WARNING: CPU: 0 PID: 1 at fs/ext4/inode.c:1 f+0x1/0x2 [ext4dio]
 	BUG: unable to handle page fault for address: 0000000000000000
@@ -99,6 +116,65 @@ done <<- 'END'
 	EXT4DIO-fs (vdb): recovery complete
 END
 
+# A judge that sees nothing does not say that all is well.
+refuses "scan: no log" "no file $work/nowhere" tests/lab/lab scan "$work/nowhere"
+refuses "scan: a folder" "no file $work" tests/lab/lab scan "$work"
+: > "$work/empty"
+refuses "scan: an empty log" "is empty" tests/lab/lab scan "$work/empty"
+printf '\0\0\r\n \n' > "$work/empty"
+refuses "scan: a log of nothing but zeros" "is empty" tests/lab/lab scan "$work/empty"
+printf '\0\377\nBUG: x\n' > "$work/log"
+refuses "scan: a log with some zeros is searched" "BUG: x" tests/lab/lab scan "$work/log"
+for regex in '(' '' 'x|' 'x*'; do
+	refuses "scan: --expect '$regex'" "no regular expression|excuse every message" \
+		tests/lab/lab scan "$work/log" --expect "$regex"
+	refuses "run: --expect '$regex'" "no regular expression|excuse every message" \
+		tests/lab/lab run "$kernel" --expect "$regex" "$work/script.sh"
+done
+refuses "scan: --expect alone" "needs a value" tests/lab/lab scan "$work/log" --expect
+ok "scan: one of two is expected" tests/lab/lab scan "$work/log" --expect y --expect 'BUG: x'
+
+# What is in use is not removed: in a checkout and a cache of its own.
+mkdir -p "$work"/{top/tests,cache/ext4dio,tmp}
+cp -r tests/lab tests/tap.sh tests/guest "$work/top/tests"
+root=$(tests/lab/lab root "$kernel")
+cp -p "$(dirname "$root")/.place-$kernel"-* "$work/cache/ext4dio"
+ln -s "$root" "$work/cache/ext4dio/"
+root=$work/cache/ext4dio/$(basename "$root")
+other=(env XDG_CACHE_HOME="$work/cache" TMPDIR="$work/tmp" "$work/top/tests/lab/lab")
+echo 'sleep 200' > "$work/script.sh"
+"${other[@]}" run "$kernel" --no-module --name lab-locked "$work/script.sh" > /dev/null 2>&1 &
+lab=$!
+ok "a guest runs" runs lab-locked
+refuses "lab clean leaves the root that a guest runs" "$root is in use" "${other[@]}" clean
+refuses "and the checkout's build/lab" "$work/top/build/lab is in use" "${other[@]}" clean
+kill -KILL "$lab"
+wait "$lab" 2> /dev/null
+ok "a guest survives the lab" pgrep -f "$work/top/build/logs/lab-locked[.]console"
+refuses "and the lock survives with it" "$root is in use" "${other[@]}" clean
+ok "nothing was removed" test -e "$root/vmlinuz"
+pkill -KILL -f "$work/top/build/logs/lab-locked[.]console"
+# free: the lock goes a moment after the guest.
+free() {
+	flock -x -w 20 "$root" true
+}
+ok "the lock goes with the guest" free
+"${other[@]}" chroot "$kernel" -- sh -c 'echo up; sleep 100' > "$work/said" 2>&1 &
+lab=$!
+for _ in {1..60}; do
+	! grep -q up "$work/said" || break
+	sleep 1
+done
+refuses "lab clean leaves the root of a chroot" "$root is in use" "${other[@]}" clean
+kill "$lab"
+wait "$lab" 2> /dev/null
+refuses "unknown arguments clean nothing" "unknown argument $kernel" "${other[@]}" clean "$kernel"
+ok "nothing was removed" test -e "$root/vmlinuz"
+touch "$work/top/build/lab/something"
+ok "afterwards lab clean removes" "${other[@]}" clean
+is "the root and the rest" \
+	"$(find "$work/cache/ext4dio" "$work/top/build/lab" ! -type d ! -name '.*lock')" ""
+
 # Bad input.
 refuses "an unknown kernel is named" "no kernel '9.9'.*there are: " tests/lab/lab root 9.9
 refuses "a missing script is named" "no script /nowhere" tests/lab/lab run "$kernel" /nowhere
@@ -109,7 +185,7 @@ refuses "without root it says so" "needs root" \
 	setpriv --reuid=65534 --regid=65534 --clear-groups \
 	env XDG_CACHE_HOME="$work/cache" tests/lab/lab root "$kernel"
 mkdir "$work/bin"
-for tool in bash awk cat sha256sum cut basename dirname mkdir sed id xargs; do
+for tool in bash awk cat sha256sum cut basename dirname mkdir sed id xargs grep; do
 	ln -s "$(command -v $tool)" "$work/bin/$tool"
 done
 refuses "a missing tool is named with its package" "apt-get install qemu-system-x86" \
