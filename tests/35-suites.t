@@ -26,6 +26,7 @@ cat > "$work/bin/mmdebstrap" << END
 #!/bin/bash
 for arg; do
 	case \$arg in
+	--aptopt=*) cat "\${arg#*=}" > $work/settings ;;&
 	--*) shift ;;
 	esac
 done
@@ -45,6 +46,7 @@ Dir::State::lists "$work/apt/lists";
 Dir::Etc::parts "/dev/null";
 APT::Sandbox::User "root";
 Acquire::AllowInsecureRepositories "1";
+Acquire::http::Proxy "http://proxy.test:1";
 END
 export APT_CONFIG=$work/apt.conf
 chmod +x "$work"/bin/*
@@ -128,6 +130,7 @@ Components: main
 END
 is "the mirrors are those of the host's apt, though it has never fetched anything" \
 	"$(asked 5.0)" "$want"
+is "and its way to them" "$(< "$work/settings")" 'Acquire::http::Proxy "http://proxy.test:1";'
 rm "$work"/apt/parts/*
 printf '%s\n' "# deb file:$m2 base main" "deb cdrom:[Debian 5]/ base main" \
 	"deb [arch=amd64,i386 trusted=yes] file:$m1 base main contrib" \
