@@ -162,7 +162,7 @@ is "and can be done without" "$(EXT4DIO_SECURITY_MIRROR=none asked 5.0)" \
 	"${want/ deb file:"$m1"-security base-security main/}"
 is "the environment overrides both" "$(EXT4DIO_MIRROR=file:$m2 \
 	EXT4DIO_SECURITY_MIRROR=file:$m2-security asked 5.0)" "${want//"$m1"/$m2}"
-for tool in bash awk cat sha256sum cut basename dirname mkdir sed id xargs tr sort grep; do
+for tool in bash awk cat sha256sum cut basename dirname mkdir sed id xargs tr sort grep find; do
 	ln -s "$(command -v $tool)" "$work/none/$tool"
 done
 refuses "a host without apt is told to name a mirror" "no source of Debian.*EXT4DIO_MIRROR" \
@@ -223,6 +223,7 @@ is "and serves" "$("$lab" root 5.1 2>&1)" "$root"
 says "offline a kernel counts as there when nobody can tell" "cannot see whether.*5.1" \
 	env EXT4DIO_MIRROR=http://127.0.0.1:1 "$lab" list
 is "and is in the list" "$(EXT4DIO_MIRROR=http://127.0.0.1:1 "$lab" list 2> /dev/null)" 5.1
+is "so it is before make deps" "$(EXT4DIO_MIRROR=none PATH=$work/none "$lab" list 2> /dev/null)" 5.1
 mv "$work/away" "$work/m"
 is "a root of another kind is made from where the kernel is now" "$(asked 5.1+apps)" "two $two"
 table "5.1 yes two one/one-new"
