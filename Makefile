@@ -14,6 +14,8 @@ DESTDIR	?=
 
 version	:= $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
 dkms_src := /usr/src/ext4dio-$(version)
+dkms_force := /usr/share/dkms/modules_to_force_install/ext4dio
+dkms_keep := ext4dio/fork/dkms-keep
 dkms_files := dkms.conf Kbuild Makefile ext4dio
 kbuild	= $(MAKE) -C $(KDIR) M=$(abspath $(BUILD))
 
@@ -41,28 +43,26 @@ uninstall:
 	rm -f /lib/modules/$(KVER)/updates/ext4dio.ko*
 	depmod -a $(KVER)
 
-#: make dkms-install    hand the source to DKMS, which builds and installs for KVER (root)
+#: make dkms-install    hand the source to DKMS, which builds and installs for KVER, and for
+#:                      every other kernel that has the module (root)
 dkms-install: dkms-ready
-	@$(dkms_forget)
+	@ext4dio/fork/fork --check --kver '$(KVER)' --out '$(BUILD)'
+	@$(dkms_hold)
 	$(MAKE) dkms-source
 	dkms add ext4dio/$(version)
-	dkms install ext4dio/$(version) -k $(KVER)
+	@$(dkms_keep) install '$(version)' '$(KVER)'
 
 #: make dkms-remove     take it out of DKMS again, for all kernels (root)
 dkms-remove: dkms-ready
-	@[ -n "$(dkms_versions)" ] || echo "dkms does not know ext4dio: nothing to remove"
-	@$(dkms_forget)
+	@[ -e /var/lib/dkms/ext4dio ] || echo "dkms does not know ext4dio: nothing to remove"
+	@$(dkms_hold)
+	@$(dkms_keep) forget
+	@rm -rf $(dkms_force) /var/lib/ext4dio
+	@[ ! -e $(dir $(dkms_force)) ] || rmdir -p --ignore-fail-on-non-empty $(dir $(dkms_force))
 
-# Every version, not only this one: an upgrade leaves none behind.  One whose source is gone DKMS
-# does not remove; where it fails to remove another, make stops.
-dkms_versions = $$(dkms status ext4dio 2>/dev/null | \
-	sed -n 's|^ext4dio[/,] *\([^:, ]\+\).*|\1|p' | sort -u)
-dkms_forget = set -e; for version in $(dkms_versions); do \
-	if [ -e "/var/lib/dkms/ext4dio/$$version/source/dkms.conf" ]; then \
-		dkms remove "ext4dio/$$version" --all; \
-	else rm -rf "/var/lib/dkms/ext4dio/$$version"; fi; \
-	rm -rf "/usr/src/ext4dio-$$version"; done; \
-	rm -rf $(dkms_src)
+# Every version, not only this one: an upgrade leaves none behind.  The modules stay where they are.
+dkms_hold = set -e; versions=$$($(dkms_keep) hold); \
+	for version in $$versions $(version); do rm -rf "/usr/src/ext4dio-$$version"; done
 
 dkms-ready:
 	@[ "$$(id -u)" = 0 ] || { echo "make $(MAKECMDGOALS) needs root: try sudo" >&2; exit 1; }
@@ -72,11 +72,14 @@ dkms-ready:
 		{ echo "ext4dio-dkms is installed: first apt-get purge ext4dio-dkms" >&2; exit 1; }
 
 # Only the source into its place; the package's contents too.  DKMS runs it as root, so
-# nobody else may write to it, whoever owns the checkout.
+# nobody else may write to it, whoever owns the checkout.  And a word to DKMS: nobody but us
+# has a module of this name, so what it builds replaces what is there, of whatever version.
 dkms-source:
 	mkdir -p "$(DESTDIR)$(dkms_src)"
 	cp -a --no-preserve=ownership $(dkms_files) "$(DESTDIR)$(dkms_src)"
 	chmod -R go-w "$(DESTDIR)$(dkms_src)"
+	install -d "$(DESTDIR)$(dir $(dkms_force))"
+	echo ext4dio > "$(DESTDIR)$(dkms_force)"
 
 share	:= $(DESTDIR)$(PREFIX)/share
 

@@ -5,20 +5,19 @@
 #
 # The module that the guests load is built by "make dkms-install" too (see lab
 # module); this script is about what else can happen: a kernel that cannot be
-# served is skipped with a sentence, a compile error is an error.
+# served is skipped with a sentence, a compile error is an error, and no kernel
+# loses the module that it has.
 #
 # usage: dkms.sh [short]	short: only what depends on the kernel
 set -euo pipefail
 . tests/tap.sh
+. tests/buildroot/lib.sh
 
-kver=$(basename /lib/modules/*)
-series=$(echo "$kver" | cut -d. -f1,2)
-version=$(sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
 src=/usr/src/ext4dio-$version
 
-# installed_module: the installed module, whatever compression DKMS chose.
+# installed_module: that of the root's own kernel.
 installed_module() {
-	find "/lib/modules/$kver/updates" -name 'ext4dio.ko*' 2> /dev/null
+	module_of "$kver"
 }
 
 # dkms_says DESC STATUS REGEX CMD...: CMD ends with STATUS and its output matches REGEX.
@@ -90,6 +89,116 @@ is "the module file is gone" "$(installed_module)" ""
 ok "the source is gone" test ! -e "$src"
 ok "no alias is left" sh -c "! grep -q ext4dio /lib/modules/$kver/modules.alias"
 ok "make dkms-remove with nothing installed is no error" make dkms-remove
+is "nothing of it is left" "$(find / -xdev \( -path /proc -o -path /sys -o -path /tmp \
+	-o -path /root -o -path /out \) -prune -o -name '*ext4dio*' -print)" ""
+
+# --- other kernels -----------------------------------------------------------
+
+other=$series.800-other		# of the same point release
+next=$series.801-next		# of one that is to come
+tarball=/usr/src/linux-source-$series.tar.xz
+slim_source "$tarball"
+another_kernel "$other"
+another_kernel "$next" 250
+for kernel in "$other" "$next"; do
+	cp "/lib/modules/$kver"/modules.{order,builtin,builtin.modinfo} "/lib/modules/$kernel"
+	touch "/lib/modules/$kernel/modules.dep"
+done
+for v in 0.2 0.3 0.4 0.5 0.6; do
+	quick_version $v
+done
+
+# install VERSION KERNEL: by make.
+install() {
+	make -C "/tmp/$1" dkms-install KVER="$2"
+}
+
+ok "another kernel gets the module" install 0.2 "$kver"
+ok "and this one" dkms install ext4dio/0.2 -k "$other"
+is "both have it" "$(modules)" "$kver 0.2 $other 0.2"
+before=$(state)
+refuses "no kernel of that name: says so" "no kernel headers for 9.9.9: .* linux-headers-9.9.9" \
+	install 0.2 9.9.9
+is "and nothing has changed" "$(state)" "$before"
+
+echo 'MODULE_INFO(mark, "again");' >> /tmp/0.2/ext4dio/ident.c
+ok "make dkms-install for one kernel, the same version again" install 0.2 "$kver"
+is "both have the new one" \
+	"$(modinfo -k "$kver" -F mark ext4dio; modinfo -k "$other" -F mark ext4dio)" \
+	$'again\nagain'
+is "and DKMS knows nothing else" "$(dkms status ext4dio | sort)" "$(printf '%s\n' \
+	"ext4dio/0.2, $kver, $(uname -m): installed" \
+	"ext4dio/0.2, $other, $(uname -m): installed" | sort)"
+
+# linux-source goes on to the next point release, and the mirror has no other.
+origin=$(modinfo -k "$kver" -F forked_from ext4dio)
+slim_source "$tarball" 250
+sed -i "/^Package: linux-source-$series$/,/^$/s/^Version: .*/Version: $series.250-1/" \
+	/var/lib/dpkg/status
+ok "the next point release comes, and a newer version" install 0.3 "$next"
+is "all kernels have it" "$(modules)" "$kver 0.3 $other 0.3 $next 0.3"
+is "the one of the release that is gone was forked from that" \
+	"$(modinfo -k "$kver" -F forked_from ext4dio)" "$origin"
+
+# The source of one is lost, the headers of the other.
+rm -r "/var/lib/ext4dio/$other"
+mv "/lib/modules/$kver/build" /root/build
+before=$(sha256sum "$(module_of "$kver")" "$(module_of "$other")")
+says "a kernel without source keeps the module, with a sentence" \
+	"kernel $other keeps the module it has, of version 0.3, not 0.4: it could not be built" \
+	install 0.4 "$next"
+is "the same one, and so does one without headers" \
+	"$(sha256sum "$(module_of "$kver")" "$(module_of "$other")")" "$before"
+is "which modprobe finds" "$(modprobe -S "$other" --show-depends ext4dio)" \
+	"insmod $(module_of "$other") "
+is "DKMS knows who has what" "$(dkms status ext4dio | sed 's/ (.*//' | sort)" "$(printf '%s\n' \
+	"ext4dio/0.0-kept, $kver, $(uname -m): installed" \
+	"ext4dio/0.0-kept, $other, $(uname -m): installed" \
+	"ext4dio/0.4, $next, $(uname -m): installed" | sort)"
+
+# The headers come back; the hook that linux-headers runs replaces a newer module.
+says "back to an older version, which one without headers does not get" \
+	"kernel ${kver//+/.} keeps the module it has, of version 0.3, not 0.2: .* no headers" \
+	install 0.2 "$next"
+is "it does not" "$(modules)" "$kver 0.3 $other 0.3 $next 0.2"
+mv /root/build "/lib/modules/$kver/build"
+ok "the headers are back" /etc/kernel/header_postinst.d/dkms "$kver"
+is "and that kernel has the version that was asked for" "$(modules)" \
+	"$kver 0.2 $other 0.3 $next 0.2"
+
+sed -i 's/pr_info_once/no_such_function/' /tmp/0.5/ext4dio/ident.c
+before=$(find /lib/modules -name 'ext4dio.ko*' -exec sha256sum {} +)
+refuses "one that does not compile is an error" "keeps the module it has, of version 0.2, not 0.5" \
+	install 0.5 "$next"
+is "and every kernel keeps what it has" \
+	"$(find /lib/modules -name 'ext4dio.ko*' -exec sha256sum {} +)" "$before"
+
+# A full disk, on which the one that is there is overwritten by half of a larger one.
+dir=/lib/modules/$next/updates/dkms
+mkdir /tmp/dir
+mv "$dir"/* /tmp/dir
+mount -t tmpfs -o size=1M tmpfs "$dir"
+mv /tmp/dir/* "$dir"
+echo 'const char padding[2 << 20] = { 1 };' >> /tmp/0.6/ext4dio/ident.c
+before=$(sha256sum "$dir"/*)
+refuses "no room" "kernel $next keeps the module it has, of version 0.2, not 0.6" \
+	install 0.6 "$next"
+is "the module is there again" "$(sha256sum "$dir"/*)" "$before"
+umount "$dir"
+mkdir -p "$dir"
+ok "with room" install 0.6 "$next"
+is "all have it that can be built" "$(modules)" "$kver 0.6 $other 0.3 $next 0.6"
+
+ok "dkms remove for one kernel" dkms remove ext4dio/0.6 -k "$kver"
+is "takes what was kept for it" "$(ls /var/lib/ext4dio)" "$next"
+rm -r "/lib/modules/$other"
+ok "a kernel goes, and all goes on" install 0.6 "$next"
+is "DKMS has only what is left" "$(dkms status ext4dio)" \
+	"ext4dio/0.6, $next, $(uname -m): installed"
+ok "make dkms-remove for all of them" make dkms-remove
+is "nothing of it is left" "$(find / -xdev \( -path /proc -o -path /sys -o -path /tmp \
+	-o -path /root -o -path /out \) -prune -o -name '*ext4dio*' -print)" ""
+rm -rf "/lib/modules/$next"
 
 if [ "${1:-}" = short ]; then
 	done_testing
