@@ -1,18 +1,16 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# The Debian packages: what "make deb" makes installs, upgrades and goes again, and
-# whatever kernel comes, apt ends well.
+# The Debian packages: what "make deb" makes installs, upgrades and goes again, whatever
+# kernel comes, apt ends well, and no kernel loses the module that it has.
 #
 # Kernels come as packages that do what linux-headers does: bring headers (those of the
 # root's own kernel under another name) and run the hooks of header_postinst.d.
 set -euo pipefail
 . tests/tap.sh
+. tests/buildroot/lib.sh
 
-kver=$(basename /lib/modules/*)
 like=${kver//+/.}	# as a regular expression
-series=$(echo "$kver" | cut -d. -f1,2)
-version=$(sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
 export DEBIAN_FRONTEND=noninteractive
 
 # apt COMMAND...
@@ -29,14 +27,11 @@ package() {
 	dpkg-deb -Znone -b "/tmp/$1" "/tmp/$1.deb" > /dev/null
 }
 
-# new_kernel KERNEL: the package /tmp/linux-headers-KERNEL.deb.
+# new_kernel KERNEL [SUBLEVEL]: the package /tmp/linux-headers-KERNEL.deb.
 new_kernel() {
-	local dir=/tmp/linux-headers-$1 headers=/usr/src/linux-headers-$1
-	mkdir -p "$dir/DEBIAN" "$dir/lib/modules/$1" "$dir/usr/src"
-	cp -a "$(readlink -f "/lib/modules/$kver/build")" "$dir$headers"
-	sed -i "s/$kver/$1/" \
-		"$dir$headers"/{Makefile,include/{config/kernel.release,generated/utsrelease.h}}
-	ln -s "$headers" "$dir/lib/modules/$1/build"
+	local dir=/tmp/linux-headers-$1
+	another_kernel "$1" "${2:-}" "$dir"
+	mkdir -p "$dir/DEBIAN"
 	printf '%s\n' '#!/bin/sh' 'set -e' \
 		"run-parts --exit-on-error --arg=$1 /etc/kernel/header_postinst.d" \
 		> "$dir/DEBIAN/postinst"
@@ -45,17 +40,20 @@ new_kernel() {
 }
 
 # new_version VERSION [COMMAND...]: the packages of that version in /tmp/VERSION, of a
-# source that COMMAND has changed.
+# quick source that COMMAND has changed.
 new_version() {
-	cp -a . "/tmp/$1"
+	quick_version "$1"
 	(
 		cd "/tmp/$1"
-		sed -i "s/^PACKAGE_VERSION=.*/PACKAGE_VERSION=\"$1\"/" dkms.conf
-		sed -i "0,/^[0-9]/s/^[0-9].*/$1 (2026-12-01)\n\n- Next.\n\n&/" CHANGELOG
 		shift
 		"$@"
 		make -s deb
 	)
+}
+
+# upgrade VERSION: to that of new_version.
+upgrade() {
+	apt install "/tmp/$1/build/deb/ext4dio-dkms_$1_all.deb"
 }
 
 # built_for: the kernels that DKMS has installed the module for, on one line.
@@ -74,7 +72,7 @@ well() {
 refuses "make deb names what is missing" "debhelper-compat" make -s deb
 {
 	apt-get -q update
-	apt install build-essential debhelper dh-dkms lintian
+	apt install build-essential debhelper lintian
 } > /tmp/apt.log 2>&1 || { cat /tmp/apt.log; exit 1; }
 ok "make deb" make -s deb
 cp build/deb/ext4dio-tools_*.deb /out/ext4dio-tools.deb
@@ -130,29 +128,90 @@ is "each program has its manual" \
 # --- upgrades ----------------------------------------------------------------
 
 ok "make deb of a newer version" new_version 9.1 true
-ok "apt upgrades to it" apt install /tmp/9.1/build/deb/ext4dio-dkms_9.1_all.deb
+ok "apt upgrades to it" upgrade 9.1
 well
 is "DKMS has built it, and has no other version" "$(built_for; dkms status ext4dio | wc -l)" \
 	"9.1 $kver"$'\n'1
-new_kernel 9.1.0-amd64
-ok "a new kernel comes" apt install /tmp/linux-headers-9.1.0-amd64.deb
+new_kernel "$series.800-amd64"
+ok "a new kernel comes" apt install "/tmp/linux-headers-$series.800-amd64.deb"
 well
-is "DKMS has built it for both" "$(built_for)" "9.1 $kver 9.1 9.1.0-amd64"
+is "DKMS has built it for both" "$(modules)" "$kver 9.1 $series.800-amd64 9.1"
+echo 'MODULE_INFO(mark, "again");' >> /tmp/9.1/ext4dio/ident.c
+ok "make deb of the same version" make -C /tmp/9.1 -s deb
+ok "apt installs it again" apt reinstall /tmp/9.1/build/deb/ext4dio-dkms_9.1_all.deb
+well
+is "both have the new one" "$(modinfo -k "$kver" -F mark ext4dio;
+	modinfo -k "$series.800-amd64" -F mark ext4dio)" $'again\nagain'
 
-# --- a kernel that it does not compile for -----------------------------------
+# --- the next point release --------------------------------------------------
+
+slim_source "/tmp/linux-source-$series/usr/src/linux-source-$series.tar.xz" 250
+package "linux-source-$series" "$series.250-1"
+new_kernel "$series.250-amd64" 250
+ok "it comes" apt install "/tmp/linux-source-$series.deb" "/tmp/linux-headers-$series.250-amd64.deb"
+well
+is "that kernel gets the module as well" "$(modules)" \
+	"$kver 9.1 $series.250-amd64 9.1 $series.800-amd64 9.1"
+ok "make deb of a newer version" new_version 9.2 true
+ok "apt upgrades to it" upgrade 9.2
+well
+is "and so do those whose source has gone" "$(modules)" \
+	"$kver 9.2 $series.250-amd64 9.2 $series.800-amd64 9.2"
+is "DKMS has no other version" "$(built_for | wc -w; dkms status ext4dio | wc -l)" $'6\n3'
+
+rm -r "/var/lib/ext4dio/$kver"
+module=$(sha256sum "$(module_of "$kver")")
+ok "make deb of a newer version" new_version 9.3 true
+says "where the source is lost too, the kernel keeps the module it has, with a sentence" \
+	"kernel $like keeps the module it has, of version 9.2, not 9.3: it could not be built" \
+	upgrade 9.3
+well
+is "it is the same file" "$(sha256sum "$(module_of "$kver")")" "$module"
+is "the others have the new one" "$(modules)" \
+	"$kver 9.2 $series.250-amd64 9.3 $series.800-amd64 9.3"
+
+# --- upgrades that fail ------------------------------------------------------
+
+have=$(find /lib/modules -name 'ext4dio.ko*' -exec sha256sum {} +)
+
+# have DESC: every kernel has the very module it had.
+have() {
+	is "$1" "$(find /lib/modules -name 'ext4dio.ko*' -exec sha256sum {} +)" "$have"
+}
+
+fail_preinst() {
+	printf '%s\n' '#!/bin/sh' 'exit 1' > debian/ext4dio-dkms.preinst
+}
+ok "make deb of a version that does not unpack" new_version 9.4 fail_preinst
+fails "apt does not upgrade to it" upgrade 9.4
+well
+have "every kernel has the module it had"
+ok "and DKMS knows the version that is installed" grep -q . <<< "$(dkms status ext4dio/9.3)"
 
 # Every object includes it, so that the first one fails.
 ok "make deb of a version that does not compile" \
-	new_version 9.2 sed -i '$a ccflags-y += -include no-such-file.h' Kbuild
+	new_version 9.5 sed -i '$a ccflags-y += -include no-such-file.h' Kbuild
 says "apt upgrades to it and shows the error" \
-	"skipped for kernel $like: it does not compile: .*no-such-file.h" \
-	apt install /tmp/9.2/build/deb/ext4dio-dkms_9.2_all.deb
+	"skipped for kernel $series.800-amd64: it does not compile: .*no-such-file.h" upgrade 9.5
 well
-is "no kernel has a module" "$(built_for)" ""
-new_kernel 9.2.0-amd64
-says "a new kernel comes: the same" "skipped for kernel 9.2.0-amd64: it does not compile" \
-	apt install /tmp/linux-headers-9.2.0-amd64.deb
+have "every kernel has the module it had"
+new_kernel "$series.802-amd64" 250
+says "a new kernel comes: the same" "skipped for kernel $series.802-amd64: it does not compile" \
+	apt install "/tmp/linux-headers-$series.802-amd64.deb"
 well
+have "every kernel has the module it had"
+
+touch /etc/dkms/no-autoinstall
+ok "make deb of a version that compiles" new_version 9.6 true
+ok "apt upgrades to it, where DKMS must do nothing by itself" upgrade 9.6
+well
+have "every kernel has the module it had"
+rm /etc/dkms/no-autoinstall
+package some-source 3
+ok "something comes into /usr/src, and DKMS may" apt install /tmp/some-source.deb
+well
+is "DKMS has built it for all that have source" "$(modules)" \
+	"$kver 9.2 $series.250-amd64 9.6 $series.800-amd64 9.6 $series.802-amd64 9.6"
 
 # --- purge -------------------------------------------------------------------
 
@@ -161,6 +220,7 @@ well
 is "nothing is left" "$(dpkg -l 'ext4dio-*' 2> /dev/null | grep '^[^D|+]' || true
 	find / -xdev \( -path /proc -o -path /sys -o -path /tmp -o -path /root -o -path /out \) \
 		-prune -o -name '*ext4dio*' -print)" ""
+is "no kernel has a module" "$(modules)" ""
 is "no alias is left" "$(grep ext4dio "/lib/modules/$kver/modules.alias" || true)" ""
 
 done_testing
