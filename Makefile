@@ -4,13 +4,15 @@
 KVER	?= $(shell uname -r)
 KDIR	?= /lib/modules/$(KVER)/build
 KSRC	?=
-BUILD	?= build/$(KVER)
+BUILD	?= build/$(KVER)$(if $(WITHOUT),-without)
 ANY_RELEASE ?=
 KERNELS	?= $(shell tests/lab/lab list)
 BENCH	?= --total 16M
 MINUTES	?= 60
 PREFIX	?= /usr/local
 DESTDIR	?=
+# From the command line only: what is in somebody's environment makes no module without a cure.
+WITHOUT	:=
 
 version	:= $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
 dkms_src := /usr/src/ext4dio-$(version)
@@ -31,10 +33,11 @@ module: fork
 #: make fork            only make the module source from the kernel's own fs/ext4
 fork:
 	@ext4dio/fork/fork --kver '$(KVER)' --kdir '$(KDIR)' --out '$(BUILD)' \
-		$(if $(KSRC),--ksrc '$(KSRC)') $(if $(ANY_RELEASE),--any-release)
+		$(if $(KSRC),--ksrc '$(KSRC)') $(if $(ANY_RELEASE),--any-release) \
+		$(foreach rule,$(WITHOUT),--without '$(rule)')
 
 #: make install         install the module for KVER (root)
-install: module
+install: product module
 	+$(kbuild) INSTALL_MOD_DIR=updates modules_install
 	depmod -a $(KVER)
 
@@ -64,7 +67,11 @@ dkms-remove: dkms-ready
 dkms_hold = set -e; versions=$$($(dkms_keep) hold); \
 	for version in $$versions $(version); do rm -rf "/usr/src/ext4dio-$$version"; done
 
-dkms-ready:
+product:
+	@[ -z '$(WITHOUT)' ] || { echo "make $(MAKECMDGOALS): a module without $(WITHOUT) is for" \
+		"tests, it is not installed" >&2; exit 1; }
+
+dkms-ready: product
 	@[ "$$(id -u)" = 0 ] || { echo "make $(MAKECMDGOALS) needs root: try sudo" >&2; exit 1; }
 	@command -v dkms >/dev/null || \
 		{ echo "dkms is missing: apt-get install dkms" >&2; exit 1; }
@@ -166,6 +173,7 @@ clean:
 #: BUILD=FOLDER         where to build                         [build/KVER]
 #: PREFIX=FOLDER        for install-tools                      [/usr/local]
 #: DESTDIR=FOLDER       a root for install-tools, not /
+#: WITHOUT="RULE..."    for tests: without the cure of these rules, in build/KVER-without
 #: ANY_RELEASE=1        allow source and headers of different stable releases
 #: KERNELS="6.12 7.2"   guest kernels for demo, bench, check   [default in tests/lab/kernels]
 #: TESTS="tests/40-guest.t"  only these test files, JOBS=1 one at a time  [all, 2]
@@ -175,6 +183,6 @@ clean:
 #: MKFS_OPTIONS, MOUNT_OPTIONS, HOURS, TEST_LIMIT   of xfstests: see tests/xfstests
 #: BENCH="ARGUMENTS"    for tools/ext4dio-ab run               [--total 16M]
 
-.PHONY: all help module fork install uninstall dkms-install dkms-remove dkms-ready dkms-source \
-	install-tools uninstall-tools deb dist demo bench check check-all check-debug soak \
-	xfstests style deps clean
+.PHONY: all help module fork product install uninstall dkms-install dkms-remove dkms-ready \
+	dkms-source install-tools uninstall-tools deb dist demo bench check check-all check-debug \
+	soak xfstests style deps clean

@@ -129,6 +129,27 @@ is() {
 	fi
 }
 
+# gives DESC WANT CMD...: CMD succeeds, and says WANT and nothing else.  (Where "is" is asked
+# about "$(CMD)", a CMD that fails has said "".)
+gives() {
+	local desc=$1 want=$2 output status
+	shift 2
+	try "$@"
+	if [ "$status" -ne 0 ]; then
+		not_ok "$desc" "failed, with status $status: $*"$'\n'"$output"
+	else
+		is "$desc" "$output" "$want"
+	fi
+}
+
+# todo DESC WHY [MORE...]: something that is not so, but is no failure of ours.
+todo() {
+	tap_count=$((tap_count + 1))
+	echo "not ok $tap_count - $1 # TODO $2"
+	shift 2
+	[ $# -eq 0 ] || diag "$@"
+}
+
 # skip DESC WHY: a test that cannot run here, and why.
 skip() {
 	[ -n "${2:-}" ] || misused "${1:-skip}" "skipped for no reason" || return 0
@@ -150,6 +171,9 @@ relay() {
 	while IFS= read -r line; do
 		if [[ $line =~ ^ok\ [0-9]+\ -\ (.*)$ ]]; then
 			pass "$prefix: ${BASH_REMATCH[1]}"
+			seen=$((seen + 1))
+		elif [[ $line =~ ^not\ ok\ [0-9]+\ -\ (.*)\ #\ TODO\ (.*)$ ]]; then
+			todo "$prefix: ${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}"
 			seen=$((seen + 1))
 		elif [[ $line =~ ^not\ ok\ [0-9]+\ -\ (.*)$ ]]; then
 			not_ok "$prefix: ${BASH_REMATCH[1]}"

@@ -46,9 +46,10 @@ same_as_stock() {
 	local dir=$1 file
 	rename_back "$dir"
 	for file in "$out.stock"/fs/ext4/*; do
-		diff -U0 "$file" "$dir/${file##*/}" || true
+		diff -U0 "$file" "$dir/${file##*/}" || [ $? -eq 1 ]
 	done
-	diff -U0 "$out.stock/include/trace/events/ext4.h" "$dir/include/trace/events/ext4.h" || true
+	diff -U0 "$out.stock/include/trace/events/ext4.h" "$dir/include/trace/events/ext4.h" ||
+		[ $? -eq 1 ]
 }
 
 # --- equivalence -----------------------------------------------------------
@@ -56,8 +57,8 @@ same_as_stock() {
 ok "the fork is made" forks --out "$out"
 forks --out "$out" --rules none > /dev/null
 mkdir "$work/none" && cp -r "$out"/. "$work/none"
-is "without rules the fork, renamed back, is stock ext4 byte for byte" \
-	"$(same_as_stock "$work/none")" ""
+gives "without rules the fork, renamed back, is stock ext4 byte for byte" "" \
+	same_as_stock "$work/none"
 is "every stock file is in the fork" \
 	"$(cd "$work/none" && find . -maxdepth 1 -type f -name '*.[ch]' ! -name origin.h | wc -l)" \
 	"$(find "$out.stock/fs/ext4" -name '*.[ch]' | wc -l)"
@@ -80,7 +81,7 @@ fi
 
 forks --out "$out" > /dev/null
 before=$(stat -c %i "$out")
-is "a second run has nothing to do and says nothing" "$(forks --out "$out")" ""
+gives "a second run has nothing to do and says nothing" "" forks --out "$out"
 is "and leaves the tree alone" "$(stat -c %i "$out")" "$before"
 
 # fresh_tree: put the stock source, unpacked and unaltered, into $tree.
@@ -101,23 +102,51 @@ echo "// a remark" >> "$work/rules/identity/ident.cocci"
 ok "a changed rule makes it run again" \
 	grep -q forking <<< "$(forks --out "$out" --rules-dir "$work/rules")"
 
-# Interrupt it at many moments: what is at OUT is whole or not there at all.
-halves=0
-for signal in INT TERM KILL; do
-	for delay in 0.05 0.1 0.2 0.3 0.4 0.5 0.6 0.8 1.0 1.2; do
+# Stop it at each stage, which shows by what there is in the folder that it works in, and
+# interrupt it there: what is at OUT is the fork that was there, the new one, or nothing.
+forks --out "$work/old" --ksrc "$tree" --rules none > /dev/null
+forks --out "$work/new" --ksrc "$tree" --rules identity > /dev/null
+# whole: so it is.
+whole() {
+	[ -e "$work/cut" ] || return 0
+	local fork
+	for fork in old new; do
+		! diff -r --no-dereference "$work/$fork" "$work/cut" -x .fork.json -x origin.h \
+			> /dev/null || return 0
+	done
+	return 1
+}
+halves=""
+met=0
+for stage in '.cut.stock.????????.tmp' '.cut.????????.tmp/'{.work,block_validity.c,super.c}; do
+	for signal in INT TERM KILL; do
 		rm -rf "$work/cut" "$work/cut.stock"
-		{ timeout -s "$signal" "$delay" "$fork" --kver "$kver" --ksrc "$tree" \
-			--out "$work/cut" || true; } > /dev/null 2>&1
-		if [ -d "$work/cut" ]; then
-			diff -r --no-dereference "$out" "$work/cut" -x .fork.json -x origin.h \
-				> /dev/null || halves=$((halves + 1))
+		cp -a "$work/old" "$work/cut"
+		[[ $stage == *stock* ]] || cp -a "$work/old.stock" "$work/cut.stock"
+		# (In the background a script's commands ignore SIGINT.)
+		env --default-signal=INT "$fork" --kver "$kver" --ksrc "$tree" \
+			--out "$work/cut" --rules identity > /dev/null 2>&1 &
+		while kill -0 $! 2> /dev/null && ! compgen -G "$work/$stage" > /dev/null; do
+			:
+		done
+		if kill -STOP $! 2> /dev/null; then
+			! compgen -G "$work/$stage" > /dev/null || met=$((met + 1))
+			whole || halves+="$stage, before; "
+			kill -$signal $!
+			kill -CONT $!
 		fi
+		wait $! || true
+		whole || halves+="$stage, $signal; "
 	done
 done
-is "interrupted 30 times, it never left half a tree" "$halves" 0
+is "interrupted at four stages, it never left half a tree" "$halves" ""
+ok "half a tree was in the making $met times of 12" test $met -ge 8
+left() {
+	find "$work" -maxdepth 1 -name '.cut*.tmp'
+}
+ok "one that was killed leaves it behind" test -n "$(left)"
 forks --ksrc "$tree" --out "$work/cut" > /dev/null
-is "the next run removes what a killed one left behind" \
-	"$(find "$work" -maxdepth 1 -name '.cut*.tmp' | wc -l)" 0
+gives "the next run removes that" "" left
 
 # --- rules -----------------------------------------------------------------
 
@@ -170,6 +199,33 @@ sed -i 's/kmem_cache_create\(_usercopy\)\?("ext4_inode_cache"/kmem_cache_create(
 	"$tree/fs/ext4/super.c"
 refuses "a slab cache that the rename does not know is refused" 'slab cache is called "inodes"' \
 	forks --out "$out" --ksrc "$tree"
+
+# --- controls: without a rule ----------------------------------------------
+
+fresh_tree
+refuses "a rule that there is none of cannot be left out" "no-such: there is no such rule" \
+	forks --out "$out" --without no-such
+forks --out "$work/whole" --ksrc "$tree" > "$work/said"
+is "the product lacks nothing" "$(grep -c without "$work/whole/origin.h")" 0
+says "a rule that is left out is told" "^fork: rule fsync-aborted: left out; a module for tests" \
+	forks --out "$work/whole" --ksrc "$tree" --without fsync-aborted
+ok "so it is in the module's origin" grep -q ') without fsync-aborted"' "$work/whole/origin.h"
+is "and its change is not in the result" \
+	"$(grep -c is_journal_aborted "$work/whole/fsync.c")" 0
+ok "a control undoes what is our own, in a copy" \
+	forks --out "$work/whole" --ksrc "$tree" --without zero-tail
+ok "of the file" grep -q '0 && dio_zero_tail' "$work/whole/dio_write.c"
+is "not in the file" "$(grep -c '0 && dio_zero_tail' ext4dio/dio_write.c)" 0
+says "the product comes back" "forking" forks --out "$work/whole" --ksrc "$tree"
+is "as it was" "$(grep -c '0 && dio_zero_tail' "$work/whole/dio_write.c")" 0
+for goal in install dkms-install; do
+	refuses "make $goal installs no control" "is for tests, it is not installed" \
+		make "$goal" KVER="$kver" BUILD="$work/make" WITHOUT=fsync-aborted
+done
+refuses "make takes WITHOUT= from its command line" "no-such: there is no such rule" \
+	make fork KVER="$kver" BUILD="$work/make" WITHOUT=no-such
+ok "and not from the environment" \
+	env WITHOUT=no-such make fork KVER="$kver" BUILD="$work/make"
 
 # --- where the source comes from -------------------------------------------
 

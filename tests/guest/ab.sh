@@ -99,6 +99,8 @@ for signal in INT TERM; do
 		! pgrep -x fio > /dev/null || break
 		sleep 0.1
 	done
+	ok "a run is under way" pgrep -x fio
+	ok "with something mounted" test -n "$(left_behind)"
 	kill -$signal $pid
 	status=0
 	wait $pid || status=$?

@@ -22,24 +22,41 @@ mkdir -p "$mnt" /tmp/cache
 mkfs.ext4 -qF "$dev"
 mount -t ext4dio "$dev" "$mnt"
 mkdir -p /tmp/bin
+cat > /tmp/bin/damage <<'END'
+#!/bin/sh
+[ -e "$1" ] || exit
+printf '\377\000\377' | dd of="$1" bs=1 seek="$2" conv=notrunc status=none &&
+	echo "$1" >> /tmp/damaged
+END
 # An application's check, after somebody else's write.
 cat > /tmp/bin/innochecksum <<'END'
 #!/bin/sh
 for file; do :; done
-printf '\377\000\377' | dd of="$file" bs=1 seek=20000 conv=notrunc status=none
+damage "$file" 20000
 exec /usr/bin/innochecksum "$@"
 END
 cat > /tmp/bin/ldb <<'END'
 #!/bin/sh
 for file in "${1#--db=}"/*.sst; do :; done
-printf '\377\000\377' | dd of="$file" bs=1 seek=2000 conv=notrunc status=none
+damage "$file" 2000
 exec /usr/bin/ldb "$@"
 END
+# fio checks at its end what it wrote: it is run twice, with that write between.
+cat > /tmp/bin/fio <<'END'
+#!/bin/sh
+/usr/bin/fio "$@" --do_verify=0 || exit
+for option; do
+	[ "${option%%=*}" != --filename ] || damage "${option#*=}" 2000
+done
+exec /usr/bin/fio "$@" --verify_only
+END
 chmod +x /tmp/bin/*
-for app in mariadb rocksdb; do
+for app in mariadb rocksdb image; do
 	mkdir "$mnt/$app"
-	refuses "$app: damage is found" "is damaged|[Cc]orruption|mismatch" \
+	: > /tmp/damaged
+	refuses "$app: damage is found" "is damaged|[Cc]orruption|mismatch|verify: bad" \
 		env PATH="/tmp/bin:$PATH" "tools/ab/$app.app" "$mnt/$app" 2 2 1 /tmp/cache
+	is "$app: that was there" "$(wc -l < /tmp/damaged)" 1
 done
 umount "$mnt"
 fsck_clean "$dev"

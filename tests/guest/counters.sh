@@ -66,6 +66,7 @@ counts() {
 	reset
 	"$@" > /tmp/output 2>&1 || true
 	is "$desc: $want" "$(counted)" "$want"
+	upgraded=$((upgraded + $(cat "$dio/upgrades")))
 }
 direct() {
 	xfs_io -d -c "pwrite -q -b $2 $1 $2" "$file"
@@ -92,10 +93,11 @@ mount -t ext4dio "$dev" "$mnt"
 is "the policy is shared by default" "$(cat "$dio/policy")" shared
 is "and not among the options shown" "$(grep -c dio_policy /proc/mounts || true)" 0
 
+upgraded=0
 counts "aligned, written and unwritten" WUWU "shared 1" direct 0 16384
 counts "aligned, hole" HHHH "shared 1" direct 0 16384
 counts "unaligned, written" WWWW "shared 1" direct 512 8192
-is "none of these upgraded" "$(cat "$dio/upgrades")" 0
+is "none of these upgraded" $upgraded 0
 counts "unaligned, unwritten" UUUU "exclusive_zeroing 1" direct 512 4096
 is "it upgraded" "$(cat "$dio/upgrades")" 1
 counts "at the end of the file" WWWW "exclusive_extend 1" direct 16384 4096
@@ -136,7 +138,8 @@ fio --output-format=json --output=/tmp/locked.json --filename="$file" --direct=1
 	--name=nowait --ioengine=pvsync2 --nowait=1 --rw=randwrite --size=16k --number_ios=2000 \
 	--time_based --runtime=60 --continue_on_error=write --ignore_error=,EAGAIN
 ok "NOWAIT beside an exclusive writer: again_lock" test "$(cat "$dio/again_lock")" -gt 0
-is "each of those writes was counted once" "$(total)" "$(writes_of /tmp/locked.json)"
+writes=$(writes_of /tmp/locked.json)
+is "each of those $writes writes was counted once" "$(total)" "$writes"
 umount "$mnt"
 
 mount -t ext4dio -o data=journal "$dev" "$mnt"
@@ -204,24 +207,33 @@ wait $load || status=$?
 is "no write is lost or torn while the policy changes" $status 0
 writes=$(writes_of /tmp/load.json)
 is "and each of $writes was counted once, with $switched changes" "$(total)" "$writes"
-ok "both policies were in force" test "$(cat "$dio/shared")" -gt 0 -a \
-	"$(cat "$dio/exclusive_split")" -gt 0
+ok "both policies were in force" test $switched -gt 1 -a "$writes" -gt 0 -a \
+	"$(cat "$dio/shared")" -gt 0 -a "$(cat "$dio/exclusive_split")" -gt 0
 ok "writes waited for the lock" test "$(cat "$dio/lock_waits")" -gt 0
 ok "for a time that was added up" test "$(cat "$dio/lock_wait_ns")" -ge \
 	"$(cat "$dio/lock_wait_max_ns")" -a "$(cat "$dio/lock_wait_max_ns")" -gt 0
 
-# Readers and resets while the mount comes and goes.
+# Readers and resets while the mount comes and goes; each mount sees ten of both.
 (while :; do
-	cat "$dio"/[a-qs-z]* > /dev/null || true
-	echo 1 > "$dio/reset" || true
+	cat "$dio"/[a-qs-z]* > /dev/null && echo 1 > "$dio/reset" && echo >> /tmp/reads || true
 done 2> /dev/null) &
 readers=$!
+: > /tmp/reads
+short=0
 for ((i = 0; i < 20; i++)); do
 	umount "$mnt"
 	mount -t ext4dio "$dev" "$mnt"
 	direct 0 4096
+	before=$(wc -l < /tmp/reads)
+	for ((try = 0; try < 100; try++)); do
+		[ "$(wc -l < /tmp/reads)" -lt $((before + 10)) ] || break
+		sleep 0.1
+	done
+	[ $try -lt 100 ] || short=$((short + 1))
 done
 ok "the files are read and reset across 20 unmounts" kill $readers
+is "in each of these mounts" $short 0
+diag "$(wc -l < /tmp/reads) times"
 wait $readers 2> /dev/null || true
 
 # --- told --------------------------------------------------------------------

@@ -59,6 +59,8 @@ both() {
 	is "$1: the same answers from both" "$(cat "$OUT/$1-ext4dio")" \
 		"$(cat "$OUT/$1-ext4")"
 	ok "$1: which are errors" grep -q "File too large" "$OUT/$1-ext4dio"
+	ok "$1: to the last" sh -c "sed '1,/^full disk/d' '$OUT/$1-ext4dio' |
+		grep -q 'No space left'"
 }
 
 both "default" "-b 4096"
@@ -82,5 +84,6 @@ for type in ext4 ext4dio; do
 done
 is "quota exceeded: the same answer and the same file" \
 	"$(grep -v ops "$OUT/quota-ext4dio")" "$(grep -v ops "$OUT/quota-ext4")"
+ok "which is an error" grep -q "Disk quota exceeded" "$OUT/quota-ext4dio"
 
 done_testing

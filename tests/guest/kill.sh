@@ -8,6 +8,8 @@
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
+diag "seed $1"
+RANDOM=$1
 disk=/dev/lab/disk
 mnt=/mnt/kill
 mkdir -p "$mnt"

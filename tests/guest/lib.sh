@@ -54,6 +54,39 @@ dm_delay_new() {
 	echo "/dev/mapper/$1"
 }
 
+# A guest with CONTROL=1 (controls.sh) has an ext4dio that lacks cures.  What a test finds wrong
+# with stock ext4, until somebody mends it, it must always find wrong there.
+export TYPES="ext4 ext4dio"
+[ -z "${CONTROL:-}" ] || TYPES=ext4dio
+
+# cured TYPE DEFECT DESC RESULT [LACKS]: RESULT is what a test has found of TYPE: "ok",
+# "wrong: " and what, or anything else, if it could not find out.  It must be ok; but for stock
+# ext4 where DEFECT is yes, and the control where LACKS [DEFECT] is.
+cured() {
+	local type=$1 defect=$2 desc=$3 result=$4
+	if [ -n "${CONTROL:-}" ]; then
+		type=control
+		defect=${5:-$2}
+	fi
+	if [ "$type" = ext4dio ] || [ "$defect" != yes ]; then
+		is "$type: $desc" "$result" ok
+	elif [[ $result == wrong:* ]]; then
+		pass "$type has the defect: not $desc"
+		diag "$result"
+	elif [ "$type $result" = "ext4 ok" ]; then
+		todo "$type has the defect: not $desc" "Debian mended it?"
+	else
+		not_ok "$type has the defect: not $desc" "$result"
+	fi
+}
+
+# in_log REGEX: how many lines of the kernel log match; fails where there is no log.
+in_log() {
+	local log
+	log=$(dmesg) && [ -n "$log" ] || return
+	grep -cE -- "$1" <<< "$log" || [ $? -eq 1 ]
+}
+
 # fsck_clean DEVICE [DESC]: a test that e2fsck finds nothing wrong.
 fsck_clean() {
 	ok "${2:-e2fsck finds $1 clean}" e2fsck -fn "$1"
@@ -100,6 +133,16 @@ log_writes_del() {
 	./replay list "$1" "$2"
 }
 
+# log_writes_whole: both logs have everything so far.
+log_writes_whole() {
+	local log status
+	for log in ordered logged; do
+		status=$(dmsetup status "$log")
+		echo "$log: $status"
+		[[ $status == *" log-writes "* && $status != *disabled* ]]
+	done
+}
+
 # after_cut TYPE DEVICE FOLDER COMMAND...: what is wrong with DEVICE after a power cut; TYPE
 # replays its journal, then COMMAND looks into it, and says so.
 after_cut() {
@@ -110,6 +153,6 @@ after_cut() {
 		return
 	fi
 	"$@" 2>&1 || echo "failed: $*"
-	umount "$folder"
+	umount "$folder" 2>&1 || echo "does not unmount"
 	output=$(e2fsck -fn "$dev" 2>&1) || echo "e2fsck: $output"
 }

@@ -4,8 +4,9 @@
 # The lock that each kind of direct write really takes, seen from outside: on a slow
 # device, does it wait for another write, and does another wait for it?
 #
-# Stock ext4 goes through the same rows; where the rule is new it must differ, which
-# shows that the rows can tell.
+# Stock ext4 goes through the same rows; where the rule is new it differs, until it has the rule
+# too.  ext4dio with the old rule (dio_policy=stock) must differ, which shows that the rows can
+# tell.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
@@ -29,13 +30,13 @@ dmsetup create slow --table "0 $sectors delay /dev/ram0 0 0"
 dmsetup mknodes
 dev=/dev/mapper/slow
 
-# new_fs TYPE MKFS-OPTIONS
+# new_fs TYPE MKFS-OPTIONS [MOUNT-OPTIONS]
 new_fs() {
 	slow 0
 	! mountpoint -q "$mnt" || umount "$mnt"
 	# shellcheck disable=SC2086 # a list of options
 	mkfs.ext4 -qF -E lazy_itable_init=0,lazy_journal_init=0 $2 "$dev"
-	mount -t "$1" "$dev" "$mnt"
+	mount -t "$1" ${3:+-o "$3"} "$dev" "$mnt"
 	bs=$(stat -f -c %S "$mnt")
 }
 
@@ -90,15 +91,22 @@ asked() {
 		[[ $got != "$want" && $got != wrong* ]] || break
 		diag "$desc, try $try: $got"
 	done
-	is "$desc" "$got" "$want"
+	if [ "$type $got" = "ext4 ${mended:-}" ] && [ "$got" != "$want" ]; then
+		todo "$desc" "Debian mended it?" "$got"
+	else
+		is "$desc" "$got" "$want"
+	fi
 }
 
 # row DESC PATTERN OFFSET LENGTH WANT STOCK: a write at OFFSET of each copy of the
 # pattern, once by each of $ways; WANT of ext4dio, STOCK of ext4 ("-" for: do not ask).
 # Since 7.3 stock ext4 has the new rule too; on 6.1 all that is unaligned is exclusive.
 row() {
-	local want=$5 by
-	if [ "$type" = ext4 ]; then
+	local want=$5 mended=$5 by
+	if [ "$policy" = stock ]; then
+		want=$6
+		[ "$5" != "$6" ] || return 0
+	elif [ "$type" = ext4 ]; then
 		want=$6
 		if [ "$(since 7.3)" = yes ] && [ "$want" != - ]; then
 			want=$5
@@ -108,21 +116,24 @@ row() {
 	fi
 	[ "$want" != - ] || return 0
 	for by in $ways; do
-		asked "$type, $fs, $by: $1 is $want" "$want" "lay_out $2" \
+		asked "$side, $fs, $by: $1 is $want" "$want" "lay_out $2" \
 			"start + $3" "start + unit + $3" "$4" "by-$by"
 	done
 }
 
-for type in ext4dio ext4; do
+for side in ext4dio ext4dio,stock ext4; do
+	type=${side%,*}
+	policy=${side#"$type"}
+	policy=${policy#,}
 	for fs in "4 KiB blocks" "1 KiB blocks" "bigalloc"; do
 		ways=sync
 		case $fs in
 		4*)
-			new_fs $type "-b 4096"
-			[ $type = ext4 ] || ways="sync aio uring"
+			new_fs "$type" "-b 4096" ${policy:+dio_policy=$policy}
+			[ $side != ext4dio ] || ways="sync aio uring"
 			;;
-		1*) new_fs $type "-b 1024" ;;
-		b*) new_fs $type "-b 4096 -O bigalloc -C 16384" ;;
+		1*) new_fs "$type" "-b 1024" ;;
+		b*) new_fs "$type" "-b 4096 -O bigalloc -C 16384" ;;
 		esac
 		b=$bs
 		h=$((b / 2))
@@ -145,10 +156,11 @@ for type in ext4dio ext4; do
 		row "unaligned head hole" HHHHWWWW $((3 * b + h)) $b exclusive exclusive
 		row "unaligned tail hole" WWWWHHHH $((3 * b + h)) $b exclusive exclusive
 		row "unaligned, inside an unwritten block" UU 0 $h exclusive exclusive
-		[ "$type" = ext4dio ] || break
+		[ $side = ext4dio ] || break
 	done
+	[ -z "$policy" ] || continue
 
-	new_fs $type "-b 4096"
+	new_fs "$type" "-b 4096"
 	fs="4 KiB blocks"
 	b=$bs
 	asked "$type: aligned at the end of the file is exclusive" exclusive "lay_out WW" \
@@ -176,13 +188,13 @@ for type in ext4dio ext4; do
 	# I/O in flight, which holds no lock, before it dirties a page (stock ext4 of some
 	# releases does not).
 	if [ "$type" = ext4dio ]; then
-		new_fs $type "-t ext3"
+		new_fs "$type" "-t ext3"
 		b=$bs
 		lay_out HHHH
 		is "$type: ext3 layout: the fallback to buffered I/O waits for AIO in flight" \
 			"$(./overlap "$file" $delay "$start" $((start + 4 * b)) "$b" aio |
-			grep -o 'waits=. .*data=ok' | cut -d' ' -f1)" waits=1
-		new_fs $type "-b 4096"
+			grep -o 'waits=. .*errno=0 .*data=ok' | cut -d' ' -f1)" waits=1
+		new_fs "$type" "-b 4096"
 		b=$bs
 	fi
 

@@ -13,7 +13,7 @@
  *                        its memory cannot be read
  *
  * Each compares the whole file, direct, after fsync and once the page cache is dropped.
- * Prints "ok", or what is wrong.
+ * Prints "ok", or "wrong: " and what.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -127,8 +127,8 @@ static void neighbour(int fd, unsigned char *buf)
 
 int main(int argc, char **argv)
 {
+	ssize_t size, i, end = SIZE;
 	unsigned char *buf;
-	ssize_t size, i;
 	int fd;
 
 	if (argc != 3 || posix_memalign((void **)&buf, 4096, SIZE) ||
@@ -139,25 +139,35 @@ int main(int argc, char **argv)
 		neighbour(fd, buf);
 	} else {
 		fd = create(argv[2], 1536, 0);
-		if (!strcmp(argv[1], "grow"))
+		if (!strcmp(argv[1], "grow")) {
 			grow(fd, buf);
-		else if (!strcmp(argv[1], "failed"))
+		} else if (!strcmp(argv[1], "failed")) {
 			failed(fd, buf);
-		else
+			end = 1536;
+		} else if (!strcmp(argv[1], "tail")) {
 			tail(fd, buf);
+			end = 8192 + 4096;
+		} else {
+			return 2;
+		}
 	}
 	if (fsync(fd)) {
-		printf("fsync: %s\n", strerror(errno));
+		printf("wrong: fsync: %s\n", strerror(errno));
 		return 0;
 	}
 	posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
 	size = pread(fd, got, SIZE, 0);
-	for (i = 0; i < size; i++) {
+	if (size < 0)
+		die("read");
+	for (i = 0; i < size && i < end; i++) {
 		if (got[i] != want[i]) {
-			printf("byte %zd is %#x instead of %#x\n", i, got[i], want[i]);
+			printf("wrong: byte %zd is %#x instead of %#x\n", i, got[i], want[i]);
 			return 0;
 		}
 	}
-	puts(size > 0 ? "ok" : "nothing read");
+	if (size == end)
+		puts("ok");
+	else
+		printf("wrong: %zd bytes instead of %zd\n", size, end);
 	return 0;
 }

@@ -245,6 +245,10 @@ int main(int argc, char **argv)
 		apply(model, &size, &one);
 		apply(model, &size, &two);
 	}
+	if (other.ret != (ssize_t)other.len) {
+		fprintf(stderr, "the other gave %zd\n", other.ret);
+		return 1;
+	}
 	after = load(argv[1], &size_after);
 	printf("waits=%d holds=%d errno=%d bytes=%zd data=%s fsync=%s\n", waits, holds,
 	       one.ret < 0 ? (int)-one.ret : 0, one.ret < 0 ? 0 : one.ret,

@@ -42,6 +42,7 @@ for type in ext4 ext4dio ext4 ext4dio; do
 	fill "$a" "$seed"
 	seed=$((seed + 1))
 	expected=$(sums "$a")
+	ok "$type: it has left some" test -n "$expected"
 	umount "$a"
 	fsck_clean "$disk"
 done
@@ -57,6 +58,8 @@ for pair in "ext4 ext4dio" "ext4dio ext4"; do
 	xfs_io -x -c 'shutdown -f' "$a"
 	umount "$a"
 	seed=$((seed + 1))
+	ok "$1 has left its journal to be replayed" \
+		grep -q needs_recovery <<< "$(dumpe2fs -h "$disk" 2> /dev/null)"
 	ok "$2 replays the journal of $1" mount -t "$2" "$disk" "$a"
 	is "$2: everything that was synced under $1 is there" "$(sums "$a")" "$expected"
 	umount "$a"

@@ -365,6 +365,12 @@ int main(int argc, char **argv)
 		check_all(O_DIRECT, "direct, at the end");
 		check_all(0, "page cache, at the end");
 	}
+	for (i = 0; i <= PUNCHES; i++) {
+		if (!counts[i]) {
+			fprintf(stderr, "torture: there was nothing of kind %d\n", i);
+			return 1;
+		}
+	}
 	if (truncate(path, SIZE))
 		die("truncate");
 	fd = open(argv[2], O_WRONLY | O_CREAT | O_TRUNC, 0600);

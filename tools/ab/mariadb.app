@@ -76,8 +76,10 @@ awk '/transactions:/ { print "operations", $2 }
 		}
 	}' "$cache/run.txt"
 
-bad=$(mariadb-check --no-defaults -S "$cache/socket" -u root --extended sbtest | grep -v ' OK$' ||
-	true)
+mariadb-check --no-defaults -S "$cache/socket" -u root --extended sbtest \
+	> "$cache/check.txt" 2>&1 ||
+	die "mariadb-check: $(tail -n 1 "$cache/check.txt")"
+bad=$(grep -v ' OK$' "$cache/check.txt" || true)
 [ -z "$bad" ] || die "CHECK TABLE: $bad"
 stop
 # (Not of ibdata1: its doublewrite area holds pages of other files.)

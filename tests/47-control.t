@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+# The tests of what ext4dio cures can tell: on a fork without these cures they find the defects.
+cd "$(dirname "$0")/.." || exit
+. tests/tap.sh
+
+tests/guest-tools || exit
+
+# Rules that are left out (ext4dio/fork/rules), and controls (tests/controls), which undo what is
+# no rule's.
+rules=(drain-before-size no-zeroout-neighbours no-zeroout-split nofail-quota fsync-aborted
+	dax-nowait map-nowait iomap-nowait drain-before-buffered zero-tail drain-failed nowait-whole
+	lazy-time)
+options=()
+for rule in "${rules[@]}"; do
+	options+=(--without "$rule")
+done
+for script in data-loss fallback faults nowait dax hostile; do
+	options+=(--send "tests/guest/$script.sh")
+done
+for tool in hostile ledger loss overlap rwf; do
+	options+=(--send "build/tools/$tool")
+done
+for kernel in $EXT4DIO_KERNELS; do
+	relay "$kernel control" tests/lab/lab run "$kernel" "${options[@]}" --timeout 600 \
+		--disk disk=512M --mem 3072 --append 'memmap=256M!1G slab_nomerge' --expect . \
+		tests/guest/controls.sh "${rules[@]}"
+done
+done_testing
