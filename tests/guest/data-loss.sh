@@ -56,6 +56,8 @@ for type in $TYPES; do
 			--offset_increment=16k --allow_file_create=0 --create_on_open=1 \
 			--fallocate=none --verify=crc32c > "$OUT/$type-$round.txt" 2>&1 || true
 		# (A write that is refused for the quota is none that was acknowledged.)
+		grep -q 'issued rwts: total=1,1,' "$OUT/$type-$round.txt" ||
+			lost="no write was read back in round $round"
 		! grep -q '^verify: bad' "$OUT/$type-$round.txt" ||
 			lost="wrong: lost in round $round"
 		setquota -u nobody 0 0 0 0 "$mnt"
