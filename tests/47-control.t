@@ -3,14 +3,14 @@
 # The tests of what ext4dio cures can tell: on a fork without these cures they find the defects.
 cd "$(dirname "$0")/.." || exit
 . tests/tap.sh
+need_kernels
 
 tests/guest-tools || exit
 
 # Rules that are left out (ext4dio/fork/rules), and controls (tests/controls), which undo what is
 # no rule's.
-rules=(drain-before-size no-zeroout-neighbours no-zeroout-split nofail-quota fsync-aborted
-	dax-nowait map-nowait iomap-nowait drain-before-buffered zero-tail drain-failed nowait-whole
-	lazy-time)
+rules=(drain-before-size zeroout zeroout-split fsync-aborted dax-nowait map-nowait iomap-nowait
+	drain-before-buffered zero-tail drain-failed nowait-whole lazy-time)
 options=()
 for rule in "${rules[@]}"; do
 	options+=(--without "$rule")

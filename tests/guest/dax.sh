@@ -35,16 +35,18 @@ for type in $TYPES; do
 	esac
 	cured $type "$before_7_3" \
 		"NOWAIT from below the end of the file to past it is refused" "$verdict" no
-	# (The control refuses that where it would allocate.)  Here the last block is there.
-	xfs_io -f -c 'pwrite -q 0 9000' -c fsync "$mnt/short"
+	# (The control refuses that where it would allocate, after the handle: it truncates then.)
+	xfs_io -f -c 'pwrite -q 0 9000' -c 'falloc -k 0 64k' -c fsync "$mnt/short"
 	said=$(./rwf write "$mnt/short" 8192 4096 0)
-	size=$(stat -c %s "$mnt/short")
+	size=$(stat -c '%s %b' "$mnt/short")
 	case "$said $size" in
-	"again 9000") verdict=ok ;;
-	"ok 12288") verdict="wrong: it went through" ;;
-	*) verdict="$said, $size bytes long" ;;
+	"again 9000 128") verdict=ok ;;
+	"ok 12288 "*) verdict="wrong: it went through" ;;
+	"again 9000 24") verdict="wrong: what was preallocated behind is gone" ;;
+	*) verdict="$said, size and sectors $size" ;;
 	esac
-	cured $type "$before_7_3" "so is one within the last block" "$verdict"
+	cured $type "$before_7_3" "so is one where blocks are preallocated, and they stay" \
+		"$verdict"
 	[ $type = ext4 ] ||
 		is "$type: NOWAIT into a hole" "$(./rwf write "$mnt/file" 40960 4096 8192)" again
 	umount "$mnt"

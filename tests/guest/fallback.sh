@@ -43,6 +43,7 @@ for type in $TYPES; do
 		*"errno=0 bytes=15360 data=ok fsync=failed") failed=$((failed + 1)) ;;
 		*) not_ok "$type, threads: the data is right" "$result" ;;
 		esac
+		diag "$type: $result"
 	done
 	verdict=ok
 	[ $failed -eq 0 ] || verdict="wrong: in $failed"

@@ -131,7 +131,9 @@ for how in d dddddddd b; do
 	mount -t ext4 -o ro "$slow" "$mnt"
 	verdict=$(./scarce check "$mnt/file" $blocks 1024 $acked 2>&1) || true
 	umount "$mnt"
-	if [[ $said != *'fsync: ok'* ]]; then
+	if [[ $said != *'acked '*'fsync: '* ]]; then
+		not_ok "quota, $how: the writer ran" "$said"
+	elif [[ $said != *'fsync: ok'* ]]; then
 		pass "quota, $how: what is lost was told by fsync ($verdict)"
 	else
 		is "quota, $how: what was acknowledged is there" "$verdict" ok
