@@ -178,6 +178,9 @@ static ssize_t dio_show(struct kobject *kobj, struct attribute *attr, char *buf)
 {
 	struct dio_file *file = container_of(attr, struct dio_file, attr);
 
+	/* Root can change the mode of a file that is only written. */
+	if (!file->show)
+		return -EIO;
 	return file->show(container_of(kobj, struct dio_mount, kobj), file->offset, buf);
 }
 
@@ -186,6 +189,9 @@ static ssize_t dio_store(struct kobject *kobj, struct attribute *attr, const cha
 {
 	struct dio_file *file = container_of(attr, struct dio_file, attr);
 
+	/* As above, of one that is only read. */
+	if (!file->store)
+		return -EIO;
 	return file->store(container_of(kobj, struct dio_mount, kobj), buf, len);
 }
 

@@ -186,6 +186,17 @@ echo stock > "$dio/policy"
 is "sysfs changes it" "$(cat "$dio/policy")" stock
 fails "reset takes nothing but 1" sh -c "echo no > $dio/reset"
 
+# Root may give a file a mode that its kind does not have.
+chmod 0600 "$dio"/*
+refuses "what is only written cannot be read" "Input/output error" cat "$dio/reset"
+for counter in shared fallbacks drain_wait_max_ns; do
+	refuses "what is only read cannot be written: $counter" "Input/output error" \
+		sh -c "echo 1 > $dio/$counter"
+done
+chmod 0444 "$dio"/[a-oq-z]*
+chmod 0644 "$dio/policy"
+chmod 0200 "$dio/reset"
+
 # --- under load --------------------------------------------------------------
 
 lay_out "$(printf 'WU%.0s' {1..256})"
