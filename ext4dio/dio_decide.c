@@ -15,6 +15,8 @@ static enum dio_reason dio_reason(const struct dio_facts *f)
 		return f->nowait ? DIO_AGAIN_SCARCE : DIO_EXCL_SCARCE;
 	if (f->split)
 		return f->nowait ? DIO_AGAIN_SPLIT : DIO_EXCL_SPLIT;
+	if (f->nowait && f->eof)
+		return DIO_AGAIN_EOF;
 	if (f->nowait && f->unmapped)
 		return DIO_AGAIN_UNMAPPED;
 	return DIO_SHARED;
@@ -49,7 +51,7 @@ struct dio_decision ext4dio_dio_decide(enum dio_policy policy, const struct dio_
 	d.exclusive_io = facts->extends || zeroes || facts->scarce;
 	d.exclusive = facts->security || facts->split || d.exclusive_io;
 	d.drain = zeroes || facts->scarce;
-	d.wait = d.exclusive_io;
+	d.wait = d.exclusive_io || facts->eof;
 	if (policy == DIO_POLICY_STOCK) {
 		d.exclusive_io = d.exclusive;
 		d.drain |= facts->unaligned && (facts->zeroes || facts->split);

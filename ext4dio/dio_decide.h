@@ -41,6 +41,8 @@ enum dio_policy {
  *          blocks, or that has happened already
  * @split: stock ext4 does not take it for an overwrite of one extent; looked up, and
  *         true, only under %DIO_POLICY_STOCK
+ * @eof: it does not extend, but touches the block, or the page if that is larger, that
+ *       the end of the file lies in, and the caller would not wait for it by itself
  * @nowait: IOCB_NOWAIT
  * @unmapped: some block of the range needs an allocation or a journal handle;
  *            looked up, and true, only for IOCB_NOWAIT
@@ -52,6 +54,7 @@ struct dio_facts {
 	bool zeroes;
 	bool scarce;
 	bool split;
+	bool eof;
 	bool nowait;
 	bool unmapped;
 };
@@ -74,6 +77,7 @@ struct dio_facts {
  *	AGAIN_ZEROING	would be EXCL_ZEROING
  *	AGAIN_SCARCE	would be EXCL_SCARCE
  *	AGAIN_SPLIT	would be EXCL_SPLIT
+ *	AGAIN_EOF	would be SHARED, but waited for, because it touches the last block
  *	AGAIN_UNMAPPED	part of the range has no block to write to, or none that is known
  *			without sleeping
  *	AGAIN_LOCK	somebody holds i_rwsem
@@ -94,6 +98,7 @@ struct dio_facts {
 	R(AGAIN_ZEROING,  again_zeroing)	\
 	R(AGAIN_SCARCE,	  again_scarce)		\
 	R(AGAIN_SPLIT,	  again_split)		\
+	R(AGAIN_EOF,	  again_eof)		\
 	R(AGAIN_UNMAPPED, again_unmapped)	\
 	R(AGAIN_LOCK,	  again_lock)		\
 	R(AGAIN_TIME,	  again_time)		\

@@ -15,6 +15,10 @@
  *    writers may do both at once, in any order, to different blocks.
  *  - i_size, i_disksize and the orphan list change only for a write that extends
  *    the file; that one is exclusive and waited for.
+ *  - Whoever moves i_size from within a block zeroes the rest of that block through the
+ *    page cache, from what is on disk.  A write to it is waited for under the shared
+ *    lock.  So none is in flight while the lock is held exclusively, and to make a file
+ *    larger does not wait for I/O, for which the waiter may be the only one to poll.
  *  - Where the extent tree may find no block for a split, a conversion may have to zero the
  *    rest of its extent.  Then it must be the only one in flight; see zeroout.c.
  *  - Where iomap zeroes the rest of a partly covered block, the bytes belong to
@@ -55,9 +59,12 @@ static bool dio_written(struct inode *inode, ext4dio_lblk_t lblk, unsigned int l
  * dio_zeroes - will iomap zero the rest of a partly covered block?
  *
  * It does so around the write where the first or last block is a hole or
- * unwritten, and behind it, on written blocks too, where the write reaches or
- * passes i_size (iomap_dio_bio_iter() compares with >=).  Blocks that are covered
+ * unwritten, and behind it where the write passes i_size.  Blocks that are covered
  * whole do not matter, whatever they are.
+ *
+ * It does so as well behind a write that ends exactly at i_size, on a written block.
+ * Those bytes are in no other write: all that do not extend end before them, or zero
+ * them as well.  See dio_eof() for those who move i_size.
  *
  * Context: process context, i_rwsem held, so that the answer stays true: no block
  * can go back from written.  Sleeps only without @nowait, on i_data_sem and in a
@@ -73,7 +80,7 @@ static bool dio_zeroes(struct inode *inode, loff_t pos, size_t len, bool nowait)
 	bool tail = (pos + len) & (i_blocksize(inode) - 1);
 	unsigned int mapped;
 
-	if (pos + len > i_size_read(inode) || (tail && pos + len == i_size_read(inode)))
+	if (pos + len > i_size_read(inode))
 		return true;
 	if (head) {
 		if (!dio_written(inode, first, last - first + 1, nowait, &mapped))
@@ -141,6 +148,27 @@ static bool dio_split(struct inode *inode, loff_t pos, size_t len, bool nowait)
 }
 
 /*
+ * dio_eof - does a write that does not extend touch the block that i_size lies in?
+ *
+ * That block is read, zeroed from i_size on and dirtied in the page cache by whoever makes
+ * the file larger, or truncates it after a write beyond EOF has failed: a write in
+ * flight to the same block would be overwritten with what was read before.  Its completion
+ * must not find the page dirty either, hence the whole page where blocks are smaller.
+ *
+ * Writes that began when i_size was another do not touch the block that it lies in now:
+ * it can only have grown since, for a truncate that makes a file smaller waits for all.
+ *
+ * Context: i_rwsem held, so that i_size stays.
+ */
+static bool dio_eof(struct inode *inode, loff_t pos, size_t len)
+{
+	loff_t size = i_size_read(inode);
+	loff_t within = size & (max_t(loff_t, PAGE_SIZE, i_blocksize(inode)) - 1);
+
+	return within && pos + (loff_t)len > size - within;
+}
+
+/*
  * Gather what is to be known of a write; i_rwsem is held, shared or exclusively.  @retry: it
  * has been tried, and its conversion found no block.
  */
@@ -162,8 +190,9 @@ static struct dio_facts dio_facts(struct kiocb *iocb, size_t len, enum dio_polic
 	f.scarce = retry || dio_scarce(inode, pos, len, f.nowait);
 	if (policy == DIO_POLICY_STOCK && !f.extends)
 		f.split = dio_split(inode, pos, len, f.nowait);
+	f.eof = !f.extends && !is_sync_kiocb(iocb) && dio_eof(inode, pos, len);
 	/* Looked up only where nothing else refuses the write already. */
-	if (f.nowait && !f.security && !f.extends && !f.zeroes && !f.scarce && !f.split)
+	if (f.nowait && !f.security && !f.extends && !f.zeroes && !f.scarce && !f.split && !f.eof)
 		f.unmapped = !ext4dio_map_cached(inode, pos, len, true);
 	return f;
 }
@@ -227,6 +256,8 @@ static void dio_unlock(struct inode *inode, bool exclusive)
  * them, so have it done while i_size is still what it was.  (A store that comes after
  * that races with the write for the end of the file, and may win.)
  *
+ * No direct write to that page is in flight: see dio_eof().
+ *
  * An error of some other writeback that waits to be told by fsync is left for it.
  *
  * Context: i_rwsem held exclusively; sleeps.
@@ -240,12 +271,29 @@ static int dio_zero_tail(struct inode *inode)
 
 	if (!(size & (max_t(loff_t, PAGE_SIZE, i_blocksize(inode)) - 1)))
 		return 0;
-	/* A write in flight to the last block must not be overtaken by its page. */
-	dio_drain(inode);
 	ret = filemap_fdatawrite_range(mapping, size, size);
 	if (!ret)
 		filemap_fdatawait_range_keep_errors(mapping, size, size);
 	return ret;
+}
+
+/**
+ * ext4dio_dio_before_zeroing - before the rest of the last block is zeroed in the page cache
+ * @inode: the file, that is to become larger or to be truncated
+ *
+ * No direct write to that block is in flight: see dio_eof().  But a large folio that was
+ * read meanwhile may hold the blocks of others as well: it is dropped, for what is zeroed
+ * becomes dirty, and their completions could not.  (If it is dirty already, it stays.)
+ *
+ * Context: i_rwsem held exclusively; sleeps, but not for direct I/O.
+ */
+void ext4dio_dio_before_zeroing(struct inode *inode)
+{
+	loff_t size = i_size_read(inode);
+
+	if ((size & (i_blocksize(inode) - 1)) && atomic_read(&inode->i_dio_count))
+		invalidate_inode_pages2_range(inode->i_mapping, size >> PAGE_SHIFT,
+					      size >> PAGE_SHIFT);
 }
 
 /*
@@ -300,12 +348,9 @@ static ssize_t dio_write_extending(struct kiocb *iocb, struct iov_iter *from)
 	/* "Use the page cache" is a write of nothing so far, not a failed one. */
 	if (ret == -ENOTBLK)
 		ret = 0;
-	/*
-	 * What has failed is truncated, which zeroes the rest of the last block in the page
-	 * cache: it must not read that block while a write to it is in flight.
-	 */
+	/* What has failed is truncated, which zeroes the rest of the last block. */
 	if (ret < 0)
-		dio_drain(inode);
+		ext4dio_dio_before_zeroing(inode);
 	ext4dio_inode_extension_cleanup(inode, ret < 0);
 	return ret;
 }
@@ -445,9 +490,10 @@ again:
 
 	/*
 	 * Bios that are polled for must not be waited for: the one who polls would be this
-	 * task, once it is back.
+	 * task, once it is back.  Before it gives up at a hole of an inode without extents,
+	 * iomap waits for what it has submitted.
 	 */
-	if (how.wait)
+	if (how.wait || !ext4dio_test_inode_flag(inode, EXT4_INODE_EXTENTS))
 		iocb->ki_flags &= ~IOCB_HIPRI;
 	/*
 	 * Its own conversion, in this task, may zero the rest of an extent if nobody else is

@@ -14,5 +14,6 @@ int ext4dio_dio_write_end_io(struct kiocb *iocb, ssize_t size, int error, unsign
 
 /* What it gives to it. */
 ssize_t ext4dio_dio_write_iter(struct kiocb *iocb, struct iov_iter *from);
+void ext4dio_dio_before_zeroing(struct inode *inode);
 
 #endif

@@ -31,6 +31,8 @@ for kernel in $EXT4DIO_KERNELS; do
 		--expect 'EXT4(DIO)?-fs warning: [0-9]+ callbacks suppressed' \
 		--expect '(fast|slow)\): failed to convert unwritten extents'
 	guest "$kernel" integrity --send build/tools/torture
+	guest "$kernel" polled --send build/tools/polled \
+		--expect 'I/O error(, dev| on dev) (bad|nullb[0-9]+),'
 	guest "$kernel" faults --send build/tools/ledger --append slab_nomerge \
 		--expect "Aborting journal on device ($broken)-8" \
 		--expect "Buffer I/O error on dev ($broken), logical block [0-9]+, lost .*write" \

@@ -13,9 +13,9 @@ static void must(bool holds, const char *rule, const struct dio_facts *f)
 	if (holds)
 		return;
 	bad++;
-	printf("# %s: security %d extends %d unaligned %d zeroes %d scarce %d split %d "
+	printf("# %s: security %d extends %d unaligned %d zeroes %d scarce %d split %d eof %d "
 	       "nowait %d unmapped %d\n", rule, f->security, f->extends, f->unaligned, f->zeroes,
-	       f->scarce, f->split, f->nowait, f->unmapped);
+	       f->scarce, f->split, f->eof, f->nowait, f->unmapped);
 }
 
 /* What holds under every policy. */
@@ -26,7 +26,7 @@ static void check(const struct dio_facts *f, const struct dio_decision *d)
 	/* NOWAIT: the upgrade, the drain, the wait and an allocation are each -EAGAIN. */
 	if (f->nowait) {
 		must(d->again == (f->security || f->extends || zeroing || f->scarce || f->split ||
-				f->unmapped),
+				  f->eof || f->unmapped),
 		     "NOWAIT is refused exactly where it would wait", f);
 		must(!d->exclusive && !d->exclusive_io && !d->drain && !d->wait,
 		     "NOWAIT never upgrades, drains or waits", f);
@@ -40,6 +40,7 @@ static void check(const struct dio_facts *f, const struct dio_decision *d)
 		     "an extending write is exclusive and waited for", f);
 		must(!zeroing || (d->exclusive_io && d->drain && d->wait),
 		     "zeroing is exclusive, drains and is waited for", f);
+		must(!f->eof || d->wait, "what touches the last block is waited for", f);
 		must(!d->exclusive_io || d->exclusive, "exclusive I/O has exclusive checks", f);
 		must(!f->scarce || (d->exclusive_io && d->drain && d->wait),
 		     "where blocks are scarce it is exclusive, drains and is waited for", f);
@@ -63,6 +64,8 @@ static void check(const struct dio_facts *f, const struct dio_decision *d)
 	     d->reason == (f->nowait ? DIO_AGAIN_SPLIT : DIO_EXCL_SPLIT),
 	     "then what stock ext4 does not see", f);
 	must(f->security || f->extends || zeroing || f->scarce || f->split ||
+	     !(f->nowait && f->eof) || d->reason == DIO_AGAIN_EOF, "then the last block", f);
+	must(f->security || f->extends || zeroing || f->scarce || f->split || f->eof ||
 	     !(f->nowait && f->unmapped) || d->reason == DIO_AGAIN_UNMAPPED,
 	     "then missing blocks", f);
 }
@@ -83,7 +86,7 @@ static void check_shared(const struct dio_facts *f)
 	must(f->security || f->extends || !f->unaligned || f->scarce ||
 	     d.exclusive == f->zeroes,
 	     "unaligned is exclusive exactly if a block is zeroed", f);
-	must(d.wait == (f->extends || zeroing || f->scarce),
+	must(d.wait == (f->extends || zeroing || f->scarce || f->eof),
 	     "nothing else is waited for, security included", f);
 	must(!d.drain || zeroing || f->scarce, "only zeroing drains", f);
 }
@@ -106,7 +109,7 @@ static void check_stock(const struct dio_facts *f)
 	must(d.exclusive_io == d.exclusive, "stock: an exclusive lock is kept", f);
 	must(d.drain == (f->scarce || (f->unaligned && (f->zeroes || f->split))),
 	     "stock: unaligned drains unless it overwrites", f);
-	must(d.wait == (f->scarce || (d.exclusive && (f->unaligned || f->extends))),
+	must(d.wait == (f->scarce || f->eof || (d.exclusive && (f->unaligned || f->extends))),
 	     "stock: unaligned and exclusive is waited for", f);
 }
 
@@ -114,11 +117,11 @@ int main(void)
 {
 	unsigned int i;
 
-	for (i = 0; i < 256; i++) {
+	for (i = 0; i < 512; i++) {
 		struct dio_facts f = {
 			.security = i & 1, .extends = i & 2, .unaligned = i & 4,
 			.zeroes = i & 8, .nowait = i & 16, .unmapped = i & 32, .split = i & 64,
-			.scarce = i & 128,
+			.scarce = i & 128, .eof = i & 256,
 		};
 
 		check_stock(&f);

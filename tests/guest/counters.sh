@@ -120,6 +120,14 @@ counts "NOWAIT, timestamps due" WWWW "again_time 1" due
 counts "NOWAIT, hole" WHWW "again_unmapped 1" nowait 4096 4096
 counts "NOWAIT, unaligned, unwritten" UUUU "again_zeroing 1" nowait 512 4096
 counts "NOWAIT, extending" WWWW "again_extend 1" nowait 16384 4096
+# At the end of a file that is no multiple of the block size a write that is asynchronous is
+# waited for; io_uring tries it with NOWAIT first.
+uring_eof() {
+	truncate -s 15872 "$file"
+	fio --name=eof --filename="$file" --direct=1 --ioengine=io_uring --rw=write --bs=512 \
+		--offset=12288 --size=512 --allow_file_create=0 --create_on_open=1 --fallocate=none
+}
+counts "io_uring, in the last block" WWWW "shared 1 again_eof 1" uring_eof
 suid_nowait() {
 	chmod u+s "$file"
 	nowait 0 4096
@@ -189,9 +197,9 @@ fails "reset takes nothing but 1" sh -c "echo no > $dio/reset"
 # Root may give a file a mode that its kind does not have.
 chmod 0600 "$dio"/*
 refuses "what is only written cannot be read" "Input/output error" cat "$dio/reset"
-for counter in shared fallbacks drain_wait_max_ns; do
+for counter in shared again_eof fallbacks drain_wait_max_ns; do
 	refuses "what is only read cannot be written: $counter" "Input/output error" \
-		sh -c "echo 1 > $dio/$counter"
+		bash -c "echo 1 > $dio/$counter"
 done
 chmod 0444 "$dio"/[a-oq-z]*
 chmod 0644 "$dio/policy"

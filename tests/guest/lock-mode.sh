@@ -170,10 +170,13 @@ for side in ext4dio ext4dio,stock ext4; do
 	asked "$type: across the end of the file is exclusive" exclusive "lay_out WW" \
 		"end - 512" "end + 512" 1024
 	if [ "$type" = ext4dio ]; then
-		# iomap zeroes behind a write that reaches i_size, on written blocks too.
-		asked "$type: an unaligned write up to the end of the file is exclusive" exclusive \
-			'lay_out WW; truncate -s $((end - 512)) "$file"; sync -f "$file"' \
-			"end - 1024" "end - 1024" 512
+		# iomap zeroes behind a write that reaches i_size, on written blocks too: no other
+		# write has those bytes.
+		for by in sync aio uring; do
+			asked "$type, by $by: an unaligned write up to the end of the file" shared \
+				'lay_out WW; truncate -s $((end - 512)) "$file"; sync' \
+				"end - 1024" "end - 1024" 512 by-$by
+		done
 		# (The other is a read: a write would have to be checked itself.)
 		asked "$type: a suid file: exclusive for the checks only" checks \
 			'lay_out WW; chmod u+s "$file"' start "start + b" "$b" read
