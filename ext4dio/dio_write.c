@@ -421,6 +421,7 @@ ssize_t ext4dio_dio_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	struct dio_decision how;
 	struct dio_facts facts;
 	bool retry = false;
+	loff_t pos;
 	size_t len;
 	ssize_t ret;
 
@@ -446,10 +447,11 @@ again:
 	if (ret <= 0)
 		goto unlock;
 
+	pos = iocb->ki_pos;
 	len = ret;
 	facts = dio_facts(iocb, len, policy, retry);
 	how = ext4dio_dio_decide(policy, &facts);
-	trace_ext4dio_dio_decision(inode, iocb->ki_pos, len, policy, &facts, &how);
+	trace_ext4dio_dio_decision(inode, pos, len, policy, &facts, &how);
 	if (how.again) {
 		reason = how.reason;
 		ret = -EAGAIN;
@@ -505,12 +507,13 @@ again:
 		ret = dio_write_extending(iocb, from);
 	else
 		ret = iomap_dio_rw(iocb, from, &ext4dio_iomap_ops, &dio_write_ops,
-				   how.wait ? IOMAP_DIO_FORCE_WAIT : 0, NULL, 0);
+				   how.wait ? IOMAP_DIO_FORCE_WAIT : 0, iocb, 0);
+	/* What was queued may be over, and @iocb gone. */
 	if (exclusive && how.wait)
 		WRITE_ONCE(EXT4_I(inode)->i_dio_owner, NULL);
 	if (ret == -ENOTBLK)
 		ret = 0;
-	if (ret < 0 && dio_starved(inode, iocb->ki_pos, len, ret)) {
+	if (dio_starved(inode, pos, len, ret)) {
 		if (how.exclusive_io) {
 			ext4dio_data_lost(inode, ret);
 			goto unlock;

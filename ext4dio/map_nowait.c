@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What ext4dio_map_blocks() answers with EXT4_GET_BLOCKS_CACHED_NOWAIT.
+ * What ext4dio_map_blocks() answers with EXT4_GET_BLOCKS_CACHED_NOWAIT, and what is put into
+ * the cache for it.
  *
  * The extent status cache can hold a bad extent: a crafted image has one, and a
  * blocking read put it there while the block validity check was off.  So a hit is
@@ -53,10 +54,9 @@ int ext4dio_map_nowait_hit(struct inode *inode, struct ext4dio_map_blocks *map, 
  * @len: its length; behind i_size a read finds a hole without asking the cache
  * @write: and ready to be written to: no block needs an allocation or a journal handle
  *
- * For NOWAIT, asked before the first bio, because iomap_begin() that refuses the second
- * mapping comes too late for the first.  (Reclaim can still throw an entry out of the cache
- * between here and there.  Then a part of it is done although the whole is refused with
- * -EAGAIN, which every caller must take for "try again, all of it".)
+ * For NOWAIT, asked before the first bio, because to refuse the second mapping comes too
+ * late for the first.  What reclaim throws out of the cache between here and there, see
+ * ext4dio_iomap_flags().
  *
  * Context: i_rwsem held; does not sleep.
  */
@@ -84,4 +84,41 @@ bool ext4dio_map_cached(struct inode *inode, loff_t pos, size_t len, bool write)
 		lblk += map.m_len;
 	}
 	return true;
+}
+
+/* An entry of the cache; the fork renames its struct where a slab cache is called after it. */
+typedef typeof(*((struct ext4dio_es_tree *)NULL)->cache_es) es_entry;
+
+/* For ext4dio_es_find_extent_range(): any entry will do. */
+static int es_any(es_entry *es)
+{
+	return 1;
+}
+
+/**
+ * ext4dio_cache_hole - put a hole of an inode without extents into the extent status cache
+ * @inode: the file
+ * @lblk: where it was looked up
+ * @len: how many blocks from there on have none on the disk
+ *
+ * As the lookup in an extent tree does, so that NOWAIT finds it.  What is in the cache is
+ * left alone: it can be a block whose allocation is delayed, of which the disk knows nothing.
+ *
+ * Context: i_data_sem held at least shared, since that lookup: nothing is allocated.
+ * Return: the length of the hole; less than @len if the cache knows what lies behind.
+ */
+ext4dio_lblk_t ext4dio_cache_hole(struct inode *inode, ext4dio_lblk_t lblk, u64 len)
+{
+	es_entry es;
+
+	len = min_t(u64, len, EXT_MAX_BLOCKS - lblk);
+	ext4dio_es_find_extent_range(inode, es_any, lblk, lblk + len - 1, &es);
+	if (es.es_len) {
+		/* It has come there since the cache was asked. */
+		if (es.es_lblk <= lblk)
+			return min_t(u64, len, es.es_lblk + es.es_len - lblk);
+		len = es.es_lblk - lblk;
+	}
+	ext4dio_es_cache_extent(inode, lblk, len, ~0, EXTENT_STATUS_HOLE);
+	return len;
 }

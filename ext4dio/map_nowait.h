@@ -1,15 +1,32 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Block lookups for NOWAIT: from the extent status cache or not at all.
+ *
+ * A NOWAIT read or write is refused as a whole, before its first bio, or it completes:
+ *
+ *  - Before iomap is called all of the range is looked for in the cache
+ *    (ext4dio_map_cached()); what is not there refuses the operation.
+ *  - The first mapping comes from the cache, or refuses the operation too.
+ *  - Then a bio is on its way, and whoever is told -EAGAIN by the completion gets a
+ *    result that is neither of the two.  (io_uring tries each request with NOWAIT first;
+ *    on 6.1 and 6.12 it hands that on to an application which did not ask for it.)
+ *    So a later mapping that reclaim has thrown out of the cache in between is looked up
+ *    as for any other operation: in that window a NOWAIT operation can sleep, on
+ *    i_data_sem and in a metadata read.
+ *
+ * What the check has found is not handed on instead: a store through mmap can allocate and
+ * be written back after it, and a read would take the block for the hole that it was.
  */
 #ifndef EXT4DIO_MAP_NOWAIT_H
 #define EXT4DIO_MAP_NOWAIT_H
 
+#include <linux/fs.h>
 #include <linux/iomap.h>
 #include <linux/kernel.h>
 
 int ext4dio_map_nowait_hit(struct inode *inode, struct ext4dio_map_blocks *map, int retval);
 bool ext4dio_map_cached(struct inode *inode, loff_t pos, size_t len, bool write);
+ext4dio_lblk_t ext4dio_cache_hole(struct inode *inode, ext4dio_lblk_t lblk, u64 len);
 
 /**
  * ext4dio_map_lookup - look blocks up, allocating nothing
@@ -40,6 +57,35 @@ static inline int ext4dio_map_lookup(struct inode *inode, struct ext4dio_map_blo
 	ret = ext4dio_map_blocks(NULL, inode, map, EXT4_GET_BLOCKS_CACHED_NOWAIT);
 	non_block_end();
 	return ret;
+}
+
+/**
+ * ext4dio_iomap_flags - what iomap_begin() may do for one mapping of an operation
+ * @iomap: the one that it fills in, part of a struct iomap_iter
+ * @offset: where the mapping begins
+ * @flags: what iomap asks for, for all mappings alike
+ *
+ * iomap_dio_rw() is given the kiocb as its private argument.  ki_pos stays at the begin of
+ * the operation until that has completed, and no mapping but the first begins there.
+ *
+ * Callers without a kiocb stay as they are: iomap_dio_read_simple() has one mapping only,
+ * and DAX returns how far it has come.
+ *
+ * Context: called by iomap_begin(), before it looks at the flags.
+ * Return: @flags, without %IOMAP_NOWAIT for all but the first mapping.
+ */
+static inline unsigned int ext4dio_iomap_flags(struct iomap *iomap, loff_t offset,
+					       unsigned int flags)
+{
+	const struct kiocb *iocb;
+
+	/* The others may be called with an iomap of their own. */
+	if (!(flags & IOMAP_NOWAIT))
+		return flags;
+	iocb = container_of(iomap, struct iomap_iter, iomap)->private;
+	if (iocb && offset != iocb->ki_pos)
+		flags &= ~IOMAP_NOWAIT;
+	return flags;
 }
 
 #endif

@@ -12,6 +12,7 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 dev=/dev/lab/disk
+sysfs_name=$(basename "$(readlink -f "$dev")")
 mnt=/mnt/dio
 mkdir -p "$mnt"
 
@@ -62,6 +63,58 @@ for layout in ext4 ext3; do
 		"$(./rwf read "$mnt/file" 0 16384)" "8192 bytes"
 	is "$layout layout: and one behind it" "$(./rwf read "$mnt/file" 12288 4096)" "0 bytes"
 	umount "$mnt"
+done
+
+# --- a hole ------------------------------------------------------------------
+#
+# A blocking read finds it and caches it, whatever the layout of the file; what fills it, or
+# digs it, is found in its place.  In the ext3 layout the three offsets are in the inode,
+# in its indirect block and in a doubly indirect one.
+
+read_hole() {
+	xfs_io -r -d -c "pread -q -b 16k $(($1)) 16k" "$mnt/file"
+}
+# shows DESC OFFSET WANT: what a NOWAIT read of one block gets.
+shows() {
+	is "$layout layout, at $at: $1" "$(./rwf read "$mnt/file" "$(($2))" 4096 show)" "$3"
+}
+for layout in ext4 ext3; do
+	mkfs.ext4 -qF -b 4096 -t $layout "$dev"
+	mount -t ext4dio "$dev" "$mnt"
+	xfs_io -f -c 'truncate 16m' "$mnt/file"
+	for at in 16384 262144 8388608; do
+		shows "a hole that nobody has looked for" at again
+		read_hole at
+		is "$layout layout, at $at: one that a blocking read has found" \
+			"$(./rwf read "$mnt/file" $at 16384 show)" "all 00"
+
+		xfs_io -d -c "pwrite -q -S 0x22 $((at + 4096)) 4k" "$mnt/file"
+		read_hole at
+		shows "filled by a direct write" at+4096 "all 22"
+		shows "the hole before it" at "all 00"
+		xfs_io -c "pwrite -q -S 0x33 $((at + 8192)) 4k" "$mnt/file"
+		shows "filled by a buffered write that is not on the disk" at+8192 again
+		read_hole at
+		shows "which a blocking read writes back" at+8192 "all 33"
+		xfs_io -c "fpunch $((at + 4096)) 8k" "$mnt/file"
+		read_hole at
+		shows "punched again" at+4096 "all 00"
+
+		# A block whose allocation is delayed, in the middle of a hole.
+		xfs_io -c "pwrite -q -S 0x44 $((at + 1048576)) 4k" "$mnt/file"
+		read_hole at+524288
+		read_hole at+1572864
+		sync "$mnt/file"
+		is "$layout layout, at $at: no allocation is delayed any more" \
+			"$(cat "/sys/fs/ext4dio/$sysfs_name/delayed_allocation_blocks")" 0
+		xfs_io -r -d -c "pread -q $((at + 1048576)) 4k" "$mnt/file"
+		shows "a block in a hole that was found while its allocation was delayed" \
+			at+1048576 "all 44"
+		shows "the hole before it" at+524288 "all 00"
+		shows "the hole behind it" at+1572864 "all 00"
+	done
+	umount "$mnt"
+	fsck_clean "$dev"
 done
 
 # --- io_uring -----------------------------------------------------------------

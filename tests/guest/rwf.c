@@ -2,7 +2,7 @@
 /*
  * One direct RWF_NOWAIT read or write, and what came of it.
  *
- *   rwf read|write FILE POS LEN [FRESH-POS|unaligned|ticks]
+ *   rwf read|write FILE POS LEN [FRESH-POS|unaligned|ticks|show]
  *
  * A timestamp that is due refuses a write as a lock would.  With FRESH-POS each try
  * follows at once upon a plain write of LEN there, which brings them up to date, and
@@ -11,6 +11,8 @@
  *
  * With ticks there are 50 of them, each after 10 ms and an fstat: a timestamp is due for
  * every one.  Prints how many went through.
+ *
+ * With show, the whole of a read prints what its bytes are: "all 00", or "mixed".
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -39,17 +41,26 @@ static int ticks(int fd, const struct iovec *iov, off_t pos)
 	return through;
 }
 
+static void show_bytes(const unsigned char *buf, size_t len)
+{
+	if (memcmp(buf, buf + 1, len - 1))
+		puts("mixed");
+	else
+		printf("all %02x\n", buf[0]);
+}
+
 int main(int argc, char **argv)
 {
 	struct iovec iov = { 0 };
-	int tries, fd, write, unaligned, fresh;
+	int tries, fd, write, unaligned, show, fresh;
 	ssize_t ret;
 
 	if (argc < 5)
 		return 2;
 	write = !strcmp(argv[1], "write");
 	unaligned = argc > 5 && !strcmp(argv[5], "unaligned");
-	fresh = argc > 5 && !unaligned && strcmp(argv[5], "ticks");
+	show = argc > 5 && !strcmp(argv[5], "show");
+	fresh = argc > 5 && !unaligned && !show && strcmp(argv[5], "ticks");
 	fd = open(argv[2], (write ? O_RDWR : O_RDONLY) | O_DIRECT);
 	iov.iov_len = atoll(argv[4]);
 	if (fd < 0 || posix_memalign(&iov.iov_base, 4096, iov.iov_len + 1)) {
@@ -73,7 +84,9 @@ int main(int argc, char **argv)
 		if (ret >= 0 || errno != EAGAIN)
 			break;
 	}
-	if (ret == (ssize_t)iov.iov_len)
+	if (show && ret == (ssize_t)iov.iov_len)
+		show_bytes(iov.iov_base, iov.iov_len);
+	else if (ret == (ssize_t)iov.iov_len)
 		puts("ok");
 	else if (ret < 0)
 		puts(errno == EAGAIN ? "again" : strerror(errno));

@@ -1,11 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0
 // rule: iomap-nowait
 // file: inode.c
-// sites: 2
-// present: ext4_iomap_begin ext4dio_map_lookup
+// sites: 3
+// present: ext4_iomap_begin ext4dio_iomap_flags[\s\S]*ext4dio_map_lookup
 //
 // A direct read or write that must not wait looks its blocks up in the extent status
-// cache only: no sleep on i_data_sem, no metadata read.
+// cache only: no sleep on i_data_sem, no metadata read.  Behind its first mapping it does
+// wait, and allocates if it has to: refused there it would end half done.
+
+@@
+identifier inode, offset, length, flags, iomap, srcmap;
+statement S1, S2;
+@@
+ ext4_iomap_begin(struct inode *inode, loff_t offset, loff_t length, unsigned flags,
+		  struct iomap *iomap, struct iomap *srcmap)
+ {
+ 	...
++	flags = ext4dio_iomap_flags(iomap, offset, flags);
+ 	if (flags & IOMAP_WRITE) S1 else S2
+ 	...
+ }
 
 @@
 identifier inode, flags;
