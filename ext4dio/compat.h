@@ -17,6 +17,14 @@
  */
 #define EXT4DIO_STOCK_IS_OLD	(LINUX_VERSION_CODE < KERNEL_VERSION(6, 4, 0))
 
+/* RWF_ATOMIC is of 6.11, and of 6.13 for ext4. */
+#ifndef IOCB_ATOMIC
+#define IOCB_ATOMIC	0
+#endif
+#ifndef IOMAP_ATOMIC
+#define IOMAP_ATOMIC	0
+#endif
+
 /* Since 6.6 ctime has, and later point releases of 6.1 have it too. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
 #define inode_set_ctime_current(inode)	((inode)->i_ctime = current_time(inode))

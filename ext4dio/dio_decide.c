@@ -11,6 +11,8 @@ static enum dio_reason dio_reason(const struct dio_facts *f)
 		return f->nowait ? DIO_AGAIN_EXTEND : DIO_EXCL_EXTEND;
 	if (f->unaligned && f->zeroes)
 		return f->nowait ? DIO_AGAIN_ZEROING : DIO_EXCL_ZEROING;
+	if (f->mixed)
+		return f->nowait ? DIO_AGAIN_ATOMIC : DIO_EXCL_ATOMIC;
 	if (f->scarce)
 		return f->nowait ? DIO_AGAIN_SCARCE : DIO_EXCL_SCARCE;
 	if (f->split)
@@ -42,7 +44,8 @@ static enum dio_reason dio_reason(const struct dio_facts *f)
 struct dio_decision ext4dio_dio_decide(enum dio_policy policy, const struct dio_facts *facts)
 {
 	struct dio_decision d = { .reason = dio_reason(facts) };
-	bool zeroes = facts->unaligned && facts->zeroes;
+	/* Blocks of others are zeroed: those must not be in flight. */
+	bool zeroes = (facts->unaligned && facts->zeroes) || facts->mixed;
 
 	if (facts->nowait) {
 		d.again = d.reason != DIO_SHARED;
@@ -54,7 +57,7 @@ struct dio_decision ext4dio_dio_decide(enum dio_policy policy, const struct dio_
 	d.wait = d.exclusive_io || facts->eof;
 	if (policy == DIO_POLICY_STOCK) {
 		d.exclusive_io = d.exclusive;
-		d.drain |= facts->unaligned && (facts->zeroes || facts->split);
+		d.drain |= facts->unaligned && facts->split;
 		d.wait |= d.exclusive && (facts->unaligned || facts->extends);
 	}
 	return d;

@@ -36,6 +36,8 @@ enum dio_policy {
  * @unaligned: offset or length is no multiple of the file system block size
  * @zeroes: iomap would zero the rest of a partly covered block; looked up, and
  *          true, only for unaligned writes
+ * @mixed: an atomic write (RWF_ATOMIC) of several blocks, and one lookup does not find all
+ *         of them in one extent: what is not written would be zeroed first
  * @scarce: its conversion may find no block for the extent tree and have to zero the rest
  *          of the extent: some block of the range is not written, and there are few free
  *          blocks, or that has happened already
@@ -52,6 +54,7 @@ struct dio_facts {
 	bool extends;
 	bool unaligned;
 	bool zeroes;
+	bool mixed;
 	bool scarce;
 	bool split;
 	bool eof;
@@ -70,11 +73,13 @@ struct dio_facts {
  *	EXCL_SECURITY	exclusive for the check that drops privileges
  *	EXCL_EXTEND	exclusive because the file grows
  *	EXCL_ZEROING	exclusive because part of a block is zeroed
+ *	EXCL_ATOMIC	exclusive because it is atomic and blocks of it are zeroed first
  *	EXCL_SCARCE	exclusive because blocks are scarce, see zeroout.c
  *	EXCL_SPLIT	exclusive because stock ext4 is (%DIO_POLICY_STOCK)
  *	AGAIN_SECURITY	would be EXCL_SECURITY
  *	AGAIN_EXTEND	would be EXCL_EXTEND
  *	AGAIN_ZEROING	would be EXCL_ZEROING
+ *	AGAIN_ATOMIC	would be EXCL_ATOMIC
  *	AGAIN_SCARCE	would be EXCL_SCARCE
  *	AGAIN_SPLIT	would be EXCL_SPLIT
  *	AGAIN_EOF	would be SHARED, but waited for, because it touches the last block
@@ -91,11 +96,13 @@ struct dio_facts {
 	R(EXCL_SECURITY,  exclusive_security)	\
 	R(EXCL_EXTEND,	  exclusive_extend)	\
 	R(EXCL_ZEROING,	  exclusive_zeroing)	\
+	R(EXCL_ATOMIC,	  exclusive_atomic)	\
 	R(EXCL_SCARCE,	  exclusive_scarce)	\
 	R(EXCL_SPLIT,	  exclusive_split)	\
 	R(AGAIN_SECURITY, again_security)	\
 	R(AGAIN_EXTEND,	  again_extend)		\
 	R(AGAIN_ZEROING,  again_zeroing)	\
+	R(AGAIN_ATOMIC,	  again_atomic)		\
 	R(AGAIN_SCARCE,	  again_scarce)		\
 	R(AGAIN_SPLIT,	  again_split)		\
 	R(AGAIN_EOF,	  again_eof)		\

@@ -51,7 +51,7 @@ TRACE_EVENT(ext4dio_dio_decision,
 				 facts->unaligned << 2 | facts->zeroes << 3 |
 				 facts->split << 4 | facts->nowait << 5 |
 				 facts->unmapped << 6 | facts->scarce << 7 |
-				 facts->eof << 8;
+				 facts->eof << 8 | facts->mixed << 9;
 		__entry->how = how->again | how->exclusive << 1 |
 			       how->exclusive_io << 2 | how->drain << 3 | how->wait << 4;
 	),
@@ -62,7 +62,7 @@ TRACE_EVENT(ext4dio_dio_decision,
 		  __print_flags(__entry->facts, "|", { 1, "security" }, { 2, "extends" },
 				{ 4, "unaligned" }, { 8, "zeroes" }, { 16, "split" },
 				{ 32, "nowait" }, { 64, "unmapped" }, { 128, "scarce" },
-				{ 256, "eof" }),
+				{ 256, "eof" }, { 512, "mixed" }),
 		  __print_flags(__entry->how, "|", { 1, "again" }, { 2, "exclusive" },
 				{ 4, "exclusive_io" }, { 8, "drain" }, { 16, "wait" }))
 );

@@ -15,6 +15,8 @@
  *    writers may do both at once, in any order, to different blocks.
  *  - i_size, i_disksize and the orphan list change only for a write that extends
  *    the file; that one is exclusive and waited for.
+ *  - An atomic write to more than one extent has what is not written zeroed before it,
+ *    blocks of other writes among it; it is alone like the next.
  *  - Whoever moves i_size from within a block zeroes the rest of that block through the
  *    page cache, from what is on disk.  A write to it is waited for under the shared
  *    lock.  So none is in flight while the lock is held exclusively, and to make a file
@@ -169,6 +171,33 @@ static bool dio_eof(struct inode *inode, loff_t pos, size_t len)
 }
 
 /*
+ * dio_mixed - is this an atomic write that may have blocks zeroed before it?
+ *
+ * Iomap submits it as one bio, to one extent.  Where the range is not that, ext4 makes it
+ * one: blocks that are holes or unwritten are zeroed on disk and become written, and with
+ * them those that writes in flight go to.  So where one lookup does not find the range in
+ * one extent, nothing may be in flight.  If it is written, it stays as it is; unwritten, it
+ * can still fall apart when a write to a part of it completes, which is why iomap_begin
+ * refuses under the shared lock what this has not seen.  Past the end of the file it
+ * converts what is unwritten.
+ *
+ * Context: i_rwsem held; sleeps like dio_zeroes() only without @nowait.
+ */
+static bool dio_mixed(struct inode *inode, loff_t pos, size_t len, bool extends, bool nowait)
+{
+	struct ext4dio_map_blocks map = {
+		.m_lblk = pos >> inode->i_blkbits,
+		.m_len = len >> inode->i_blkbits,
+	};
+	unsigned int wanted = map.m_len;
+
+	if (wanted <= 1)
+		return false;
+	return ext4dio_map_lookup(inode, &map, nowait) != wanted ||
+	       (extends && !(map.m_flags & EXT4_MAP_MAPPED));
+}
+
+/*
  * Gather what is to be known of a write; i_rwsem is held, shared or exclusively.  @retry: it
  * has been tried, and its conversion found no block.
  */
@@ -187,12 +216,15 @@ static struct dio_facts dio_facts(struct kiocb *iocb, size_t len, enum dio_polic
 
 	if (f.unaligned)
 		f.zeroes = dio_zeroes(inode, pos, len, f.nowait);
+	if (iocb->ki_flags & IOCB_ATOMIC)
+		f.mixed = dio_mixed(inode, pos, len, f.extends, f.nowait);
 	f.scarce = retry || dio_scarce(inode, pos, len, f.nowait);
 	if (policy == DIO_POLICY_STOCK && !f.extends)
 		f.split = dio_split(inode, pos, len, f.nowait);
 	f.eof = !f.extends && !is_sync_kiocb(iocb) && dio_eof(inode, pos, len);
 	/* Looked up only where nothing else refuses the write already. */
-	if (f.nowait && !f.security && !f.extends && !f.zeroes && !f.scarce && !f.split && !f.eof)
+	if (f.nowait && !f.security && !f.extends && !f.zeroes && !f.mixed && !f.scarce &&
+	    !f.split && !f.eof)
 		f.unmapped = !ext4dio_map_cached(inode, pos, len, true);
 	return f;
 }
@@ -314,6 +346,86 @@ static const struct iomap_dio_ops dio_write_ops = {
 };
 
 /*
+ * Set for an inode that has had a direct write, in memory only.  The states of the stock
+ * source are counted up from 0.
+ */
+#define DIO_STATE_WRITTEN	31
+
+/*
+ * dio_announce - from here on no readahead, until the write has completed
+ *
+ * A page that is read while a direct write to it is in flight is stale.  It does no harm: the
+ * write throws it out at its end.  But in one large folio with pages that are stored to
+ * through mmap it becomes dirty with them, stays, and comes to the disk over what was
+ * written.  Folios that are larger than they must be come from readahead; what a fault or a
+ * buffered read gets without it has the smallest size.
+ *
+ * Either the write finds the folio in the page cache, and throws it out before its I/O, or
+ * readahead, which puts it there before it asks, finds the lock held or the I/O in flight.
+ *
+ * Context: i_rwsem held, from before the page cache is looked at until the I/O is in
+ * i_dio_count.
+ */
+static void dio_announce(struct inode *inode)
+{
+	if (!mapping_large_folio_support(inode->i_mapping))
+		return;
+	if (!ext4dio_test_inode_state(inode, DIO_STATE_WRITTEN))
+		ext4dio_set_inode_state(inode, DIO_STATE_WRITTEN);
+	/* Pairs with the first one in ext4dio_readahead_refused(). */
+	smp_mb();
+}
+
+/**
+ * ext4dio_readahead_refused - can a direct write be in flight, or on its way?
+ * @inode: the file; readahead has put folios into its page cache, locked, and not read them
+ *
+ * See dio_announce().  Only for files that have large folios and have had a direct write.
+ *
+ * Context: any.
+ */
+bool ext4dio_readahead_refused(struct inode *inode)
+{
+	if (!mapping_large_folio_support(inode->i_mapping))
+		return false;
+	smp_mb();
+	if (!ext4dio_test_inode_state(inode, DIO_STATE_WRITTEN))
+		return false;
+	if (inode_is_locked(inode))
+		return true;
+	/* It drops the lock when its I/O is counted, not before. */
+	smp_rmb();
+	return atomic_read(&inode->i_dio_count);
+}
+
+/*
+ * dio_extending_end_io - the size has changed, in the page at the old end of the file too
+ *
+ * Where blocks are smaller than pages, that page can be writable through mmap without blocks
+ * for what is behind the old end.  A store there needs another fault, which allocates them,
+ * else writeback drops it.  This is done at once, not after an O_SYNC write has been
+ * synced as well: whoever sees the new size may store there.  (What the write itself covers
+ * is out of the page cache, so the range ends where it begins.)
+ *
+ * Context: of the writer, who waits for the I/O with i_rwsem held exclusively; sleeps.
+ */
+static int dio_extending_end_io(struct kiocb *iocb, ssize_t size, int error,
+				unsigned int flags)
+{
+	struct inode *inode = file_inode(iocb->ki_filp);
+	loff_t old_size = i_size_read(inode);
+	int ret = dio_write_end_io(iocb, size, error, flags);
+
+	if (i_size_read(inode) > old_size)
+		pagecache_isize_extended(inode, old_size, iocb->ki_pos);
+	return ret;
+}
+
+static const struct iomap_dio_ops dio_extending_ops = {
+	.end_io = dio_extending_end_io,
+};
+
+/*
  * dio_write_extending - a write that grows the file
  *
  * The orphan list makes recovery cut off blocks past i_disksize if we crash before
@@ -342,7 +454,7 @@ static ssize_t dio_write_extending(struct kiocb *iocb, struct iov_iter *from)
 	if (ret)
 		return ret;
 
-	ret = iomap_dio_rw(iocb, from, &ext4dio_iomap_ops, &dio_write_ops,
+	ret = iomap_dio_rw(iocb, from, &ext4dio_iomap_ops, &dio_extending_ops,
 			   IOMAP_DIO_FORCE_WAIT, NULL, 0);
 	WARN_ON_ONCE(ret == -EIOCBQUEUED);
 	/* "Use the page cache" is a write of nothing so far, not a failed one. */
@@ -369,15 +481,16 @@ static ssize_t dio_write_extending(struct kiocb *iocb, struct iov_iter *from)
 static ssize_t dio_write_rest(struct kiocb *iocb, struct iov_iter *from, ssize_t done)
 {
 	struct address_space *mapping = iocb->ki_filp->f_mapping;
-	loff_t pos = iocb->ki_pos;
-	loff_t last;
+	loff_t pos, last;
 	ssize_t ret;
 
 	ret = ext4dio_buffered_write_iter(iocb, from);
 	if (ret < 0)
 		return done ? done : ret;
 	done += ret;
-	last = pos + ret - 1;
+	/* With O_APPEND it went where the file ended by then. */
+	pos = iocb->ki_pos - ret;
+	last = iocb->ki_pos - 1;
 	if (ret > 0 && !filemap_write_and_wait_range(mapping, pos, last))
 		invalidate_mapping_pages(mapping, pos >> PAGE_SHIFT, last >> PAGE_SHIFT);
 	return done;
@@ -398,6 +511,29 @@ static bool dio_starved(struct inode *inode, loff_t pos, size_t len, ssize_t ret
 	       !dio_range_is(inode, pos, len, EXT4_MAP_MAPPED, false);
 }
 
+/*
+ * dio_atomic_check - can an atomic write (RWF_ATOMIC) be done, all of it?
+ *
+ * The checks that it has passed before i_rwsem did not know where O_APPEND takes it, nor a
+ * limit that has cut it to less than @asked.  What ends in the page cache is not atomic;
+ * and chattr can take the extents from an inode that is open.
+ *
+ * Context: i_rwsem held, the write checks passed.
+ */
+static int dio_atomic_check(struct kiocb *iocb, struct iov_iter *from, size_t asked)
+{
+	struct inode *inode = file_inode(iocb->ki_filp);
+
+	if (!(iocb->ki_flags & IOCB_ATOMIC))
+		return 0;
+	if (!ext4dio_should_use_dio(iocb, from) ||
+	    !ext4dio_test_inode_flag(inode, EXT4_INODE_EXTENTS))
+		return -EOPNOTSUPP;
+	if (iov_iter_count(from) != asked || !IS_ALIGNED(iocb->ki_pos, asked))
+		return -EINVAL;
+	return 0;
+}
+
 /**
  * ext4dio_dio_write_iter - write with O_DIRECT
  * @iocb: where to and how
@@ -416,13 +552,17 @@ ssize_t ext4dio_dio_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	enum dio_policy policy = READ_ONCE(sbi->s_dio_policy);
 	bool nowait = iocb->ki_flags & IOCB_NOWAIT;
 	/* A guess, to spare the upgrade; i_size is looked at again under the lock. */
-	bool exclusive = iocb->ki_pos + iov_iter_count(from) > i_size_read(inode);
+	bool exclusive = (iocb->ki_flags & IOCB_APPEND) ||
+			 iocb->ki_pos + iov_iter_count(from) > i_size_read(inode);
+	size_t asked = iov_iter_count(from);
+	bool fell_apart = false;
 	enum dio_reason reason = DIO_FAILED;
 	struct dio_decision how;
 	struct dio_facts facts;
 	bool retry = false;
 	loff_t pos;
 	size_t len;
+	unsigned int flags;
 	ssize_t ret;
 
 again:
@@ -432,6 +572,14 @@ again:
 		return ret;
 	}
 
+	/* First, because the position of an O_APPEND write is not known before. */
+	ret = ext4dio_generic_write_checks(iocb, from);
+	if (ret <= 0)
+		goto unlock;
+
+	ret = dio_atomic_check(iocb, from, asked);
+	if (ret)
+		goto unlock;
 	if (!ext4dio_should_use_dio(iocb, from)) {
 		dio_unlock(inode, exclusive);
 		this_cpu_inc(counts->writes[DIO_BUFFERED]);
@@ -443,13 +591,10 @@ again:
 	 */
 	ext4dio_clear_inode_state(inode, EXT4_STATE_MAY_INLINE_DATA);
 
-	ret = ext4dio_generic_write_checks(iocb, from);
-	if (ret <= 0)
-		goto unlock;
-
 	pos = iocb->ki_pos;
 	len = ret;
 	facts = dio_facts(iocb, len, policy, retry);
+	facts.mixed |= fell_apart;
 	how = ext4dio_dio_decide(policy, &facts);
 	trace_ext4dio_dio_decision(inode, pos, len, policy, &facts, &how);
 	if (how.again) {
@@ -497,6 +642,11 @@ again:
 	 */
 	if (how.wait || !ext4dio_test_inode_flag(inode, EXT4_INODE_EXTENTS))
 		iocb->ki_flags &= ~IOCB_HIPRI;
+	dio_announce(inode);
+	flags = how.wait ? IOMAP_DIO_FORCE_WAIT : 0;
+	/* One block cannot fall apart; for more see dio_mixed(). */
+	if ((iocb->ki_flags & IOCB_ATOMIC) && !facts.mixed && asked > i_blocksize(inode))
+		flags |= IOMAP_DIO_OVERWRITE_ONLY;
 	/*
 	 * Its own conversion, in this task, may zero the rest of an extent if nobody else is
 	 * in flight; see zeroout.c.
@@ -506,11 +656,18 @@ again:
 	if (facts.extends)
 		ret = dio_write_extending(iocb, from);
 	else
-		ret = iomap_dio_rw(iocb, from, &ext4dio_iomap_ops, &dio_write_ops,
-				   how.wait ? IOMAP_DIO_FORCE_WAIT : 0, iocb, 0);
+		ret = iomap_dio_rw(iocb, from, &ext4dio_iomap_ops, &dio_write_ops, flags, iocb, 0);
 	/* What was queued may be over, and @iocb gone. */
 	if (exclusive && how.wait)
 		WRITE_ONCE(EXT4_I(inode)->i_dio_owner, NULL);
+	if (ret == -EAGAIN && (flags & IOMAP_DIO_OVERWRITE_ONLY) && !nowait) {
+		dio_unlock(inode, exclusive);
+		this_cpu_inc(counts->upgrades);
+		exclusive = true;
+		fell_apart = true;
+		reason = DIO_FAILED;
+		goto again;
+	}
 	if (ret == -ENOTBLK)
 		ret = 0;
 	if (dio_starved(inode, pos, len, ret)) {
@@ -535,6 +692,9 @@ unlock:
 	dio_unlock(inode, exclusive);
 	this_cpu_inc(counts->writes[reason]);
 	if (ret >= 0 && iov_iter_count(from)) {
+		/* The page cache would do it in parts. */
+		if (iocb->ki_flags & IOCB_ATOMIC)
+			return ret ? ret : -EOPNOTSUPP;
 		this_cpu_inc(counts->fallbacks);
 		ret = dio_write_rest(iocb, from, ret);
 	}

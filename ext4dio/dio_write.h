@@ -4,6 +4,7 @@
 
 #include <linux/fs.h>
 #include <linux/iomap.h>
+#include "compat.h"
 
 /* What the write path takes from the fork's file.c, where it was static. */
 bool ext4dio_should_use_dio(struct kiocb *iocb, struct iov_iter *iter);
@@ -15,5 +16,19 @@ int ext4dio_dio_write_end_io(struct kiocb *iocb, ssize_t size, int error, unsign
 /* What it gives to it. */
 ssize_t ext4dio_dio_write_iter(struct kiocb *iocb, struct iov_iter *from);
 void ext4dio_dio_before_zeroing(struct inode *inode);
+
+/**
+ * ext4dio_atomic_refused - is this an atomic write that may not allocate or zero blocks?
+ * @flags: the IOMAP_ ones of iomap_begin
+ *
+ * It is, where it was taken for one to a single extent, under the shared lock: a write in
+ * flight that has completed since can have made two of it.
+ */
+static inline bool ext4dio_atomic_refused(unsigned int flags)
+{
+	return IOMAP_ATOMIC && (flags & IOMAP_ATOMIC) && (flags & IOMAP_OVERWRITE_ONLY);
+}
+
+bool ext4dio_readahead_refused(struct inode *inode);
 
 #endif

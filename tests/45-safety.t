@@ -30,6 +30,8 @@ for kernel in $EXT4DIO_KERNELS; do
 		--expect 'convert_unwritten_extents:[0-9]+: inode .* returned -(28|122)$' \
 		--expect 'EXT4(DIO)?-fs warning: [0-9]+ callbacks suppressed' \
 		--expect '(fast|slow)\): failed to convert unwritten extents'
+	guest "$kernel" append --send build/tools/append
+	guest "$kernel" atomic --send build/tools/atomic
 	guest "$kernel" integrity --send build/tools/torture
 	guest "$kernel" polled --send build/tools/polled \
 		--expect 'I/O error(, dev| on dev) (bad|nullb[0-9]+),'

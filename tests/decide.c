@@ -13,20 +13,21 @@ static void must(bool holds, const char *rule, const struct dio_facts *f)
 	if (holds)
 		return;
 	bad++;
-	printf("# %s: security %d extends %d unaligned %d zeroes %d scarce %d split %d eof %d "
-	       "nowait %d unmapped %d\n", rule, f->security, f->extends, f->unaligned, f->zeroes,
-	       f->scarce, f->split, f->eof, f->nowait, f->unmapped);
+	printf("# %s: security %d extends %d unaligned %d zeroes %d mixed %d scarce %d split %d "
+	       "eof %d nowait %d unmapped %d\n", rule, f->security, f->extends, f->unaligned,
+	       f->zeroes, f->mixed, f->scarce, f->split, f->eof, f->nowait, f->unmapped);
 }
 
 /* What holds under every policy. */
 static void check(const struct dio_facts *f, const struct dio_decision *d)
 {
 	bool zeroing = f->unaligned && f->zeroes;
+	bool before;
 
 	/* NOWAIT: the upgrade, the drain, the wait and an allocation are each -EAGAIN. */
 	if (f->nowait) {
-		must(d->again == (f->security || f->extends || zeroing || f->scarce || f->split ||
-				  f->eof || f->unmapped),
+		must(d->again == (f->security || f->extends || zeroing || f->mixed || f->scarce ||
+				  f->split || f->eof || f->unmapped),
 		     "NOWAIT is refused exactly where it would wait", f);
 		must(!d->exclusive && !d->exclusive_io && !d->drain && !d->wait,
 		     "NOWAIT never upgrades, drains or waits", f);
@@ -41,6 +42,8 @@ static void check(const struct dio_facts *f, const struct dio_decision *d)
 		must(!zeroing || (d->exclusive_io && d->drain && d->wait),
 		     "zeroing is exclusive, drains and is waited for", f);
 		must(!f->eof || d->wait, "what touches the last block is waited for", f);
+		must(!f->mixed || (d->exclusive_io && d->drain && d->wait),
+		     "so is an atomic write to more than one extent", f);
 		must(!d->exclusive_io || d->exclusive, "exclusive I/O has exclusive checks", f);
 		must(!f->scarce || (d->exclusive_io && d->drain && d->wait),
 		     "where blocks are scarce it is exclusive, drains and is waited for", f);
@@ -57,16 +60,19 @@ static void check(const struct dio_facts *f, const struct dio_decision *d)
 	must(f->security || f->extends || !zeroing ||
 	     d->reason == (f->nowait ? DIO_AGAIN_ZEROING : DIO_EXCL_ZEROING),
 	     "then zeroing", f);
-	must(f->security || f->extends || zeroing || !f->scarce ||
-	     d->reason == (f->nowait ? DIO_AGAIN_SCARCE : DIO_EXCL_SCARCE),
+	must(f->security || f->extends || zeroing || !f->mixed ||
+	     d->reason == (f->nowait ? DIO_AGAIN_ATOMIC : DIO_EXCL_ATOMIC),
+	     "then atomic", f);
+	before = f->security || f->extends || zeroing || f->mixed;
+	must(before || !f->scarce || d->reason == (f->nowait ? DIO_AGAIN_SCARCE : DIO_EXCL_SCARCE),
 	     "then scarce blocks", f);
-	must(f->security || f->extends || zeroing || f->scarce || !f->split ||
-	     d->reason == (f->nowait ? DIO_AGAIN_SPLIT : DIO_EXCL_SPLIT),
+	before |= f->scarce;
+	must(before || !f->split || d->reason == (f->nowait ? DIO_AGAIN_SPLIT : DIO_EXCL_SPLIT),
 	     "then what stock ext4 does not see", f);
-	must(f->security || f->extends || zeroing || f->scarce || f->split ||
-	     !(f->nowait && f->eof) || d->reason == DIO_AGAIN_EOF, "then the last block", f);
-	must(f->security || f->extends || zeroing || f->scarce || f->split || f->eof ||
-	     !(f->nowait && f->unmapped) || d->reason == DIO_AGAIN_UNMAPPED,
+	before |= f->split;
+	must(before || !(f->nowait && f->eof) || d->reason == DIO_AGAIN_EOF,
+	     "then the last block", f);
+	must(before || f->eof || !(f->nowait && f->unmapped) || d->reason == DIO_AGAIN_UNMAPPED,
 	     "then missing blocks", f);
 }
 
@@ -80,15 +86,15 @@ static void check_shared(const struct dio_facts *f)
 	if (f->nowait)
 		return;
 	/* 3. */
-	must(f->security || f->extends || f->unaligned || f->scarce || !d.exclusive,
+	must(f->security || f->extends || f->unaligned || f->mixed || f->scarce || !d.exclusive,
 	     "aligned and not extending is shared", f);
 	/* 4. */
-	must(f->security || f->extends || !f->unaligned || f->scarce ||
+	must(f->security || f->extends || f->mixed || f->scarce || !f->unaligned ||
 	     d.exclusive == f->zeroes,
 	     "unaligned is exclusive exactly if a block is zeroed", f);
-	must(d.wait == (f->extends || zeroing || f->scarce || f->eof),
+	must(d.wait == (f->extends || zeroing || f->mixed || f->scarce || f->eof),
 	     "nothing else is waited for, security included", f);
-	must(!d.drain || zeroing || f->scarce, "only zeroing drains", f);
+	must(!d.drain || zeroing || f->mixed || f->scarce, "only zeroing drains", f);
 }
 
 /* Stock ext4 up to 7.2, made safe where it was not. */
@@ -107,9 +113,10 @@ static void check_stock(const struct dio_facts *f)
 		return;
 	must(!f->split || d.exclusive, "stock: more than one extent is exclusive", f);
 	must(d.exclusive_io == d.exclusive, "stock: an exclusive lock is kept", f);
-	must(d.drain == (f->scarce || (f->unaligned && (f->zeroes || f->split))),
+	must(d.drain == (f->mixed || f->scarce || (f->unaligned && (f->zeroes || f->split))),
 	     "stock: unaligned drains unless it overwrites", f);
-	must(d.wait == (f->scarce || f->eof || (d.exclusive && (f->unaligned || f->extends))),
+	must(d.wait == (f->mixed || f->scarce || f->eof ||
+			(d.exclusive && (f->unaligned || f->extends))),
 	     "stock: unaligned and exclusive is waited for", f);
 }
 
@@ -117,11 +124,11 @@ int main(void)
 {
 	unsigned int i;
 
-	for (i = 0; i < 512; i++) {
+	for (i = 0; i < 1024; i++) {
 		struct dio_facts f = {
 			.security = i & 1, .extends = i & 2, .unaligned = i & 4,
 			.zeroes = i & 8, .nowait = i & 16, .unmapped = i & 32, .split = i & 64,
-			.scarce = i & 128, .eof = i & 256,
+			.scarce = i & 128, .eof = i & 256, .mixed = i & 512,
 		};
 
 		check_stock(&f);

@@ -34,6 +34,11 @@ for type in $TYPES; do
 	mount -t $type -o nodelalloc /dev/mapper/slow "$mnt"
 	cured $type "$since_7" "a page fault beside a write in flight does not zero it" \
 		"$(./loss neighbour "$mnt/file" 2>&1)"
+	for option in nodelalloc delalloc; do
+		mount -o remount,$option "$mnt"
+		expect $type $since_7 "a fault in a large folio loses no write, $option" \
+			"$(./loss large "$mnt/file" 2>&1)"
+	done
 	umount "$mnt"
 	dmsetup remove slow
 	fsck_clean /dev/ram0

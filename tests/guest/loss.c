@@ -8,6 +8,7 @@
  *                        that begins behind it: the bytes between must be zero
  *   loss neighbour FILE  a write to an unwritten block, and a store through mmap to the
  *                        block before it
+ *   loss large FILE      the same, with large folios asked for
  *
  *   loss failed FILE     a write to the last block, and one behind it that fails, because
  *                        its memory cannot be read
@@ -30,6 +31,7 @@
 #define SIZE	16384
 
 static unsigned char want[SIZE], *got;
+static int large;
 
 static void die(const char *what)
 {
@@ -86,7 +88,7 @@ static void store(int fd, off_t pos, char byte)
 {
 	char *map = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
-	if (map == MAP_FAILED)
+	if (map == MAP_FAILED || (large && madvise(map, 4096, MADV_HUGEPAGE)))
 		die("mmap");
 	map[pos] = byte;
 	munmap(map, 4096);
@@ -134,7 +136,8 @@ int main(int argc, char **argv)
 	if (argc != 3 || posix_memalign((void **)&buf, 4096, SIZE) ||
 	    posix_memalign((void **)&got, 4096, SIZE))
 		return 2;
-	if (!strcmp(argv[1], "neighbour")) {
+	large = !strcmp(argv[1], "large");
+	if (large || !strcmp(argv[1], "neighbour")) {
 		fd = create(argv[2], 0, SIZE);
 		neighbour(fd, buf);
 	} else {
