@@ -6,6 +6,7 @@ KDIR	?= /lib/modules/$(KVER)/build
 KSRC	?=
 BUILD	?= build/$(KVER)$(if $(WITHOUT),-without)
 ANY_RELEASE ?=
+ANY_BODY ?=
 KERNELS	?= $(shell tests/lab/lab list)
 BENCH	?= --total 16M
 MINUTES	?= 60
@@ -34,7 +35,7 @@ module: fork
 fork:
 	@ext4dio/fork/fork --kver '$(KVER)' --kdir '$(KDIR)' --out '$(BUILD)' \
 		$(if $(KSRC),--ksrc '$(KSRC)') $(if $(ANY_RELEASE),--any-release) \
-		$(foreach rule,$(WITHOUT),--without '$(rule)')
+		$(if $(ANY_BODY),--any-body) $(foreach rule,$(WITHOUT),--without '$(rule)')
 
 #: make install         install the module for KVER (root)
 install: product module
@@ -174,7 +175,9 @@ clean:
 #: PREFIX=FOLDER        for install-tools                      [/usr/local]
 #: DESTDIR=FOLDER       a root for install-tools, not /
 #: WITHOUT="RULE..."    for tests: without the cure of these rules, in build/KVER-without
-#: ANY_RELEASE=1        allow source and headers of different stable releases
+#: ANY_RELEASE=1        allow source and headers of different releases
+#: ANY_BODY=1           allow an ext4 whose direct write path is unknown, if you have looked at it;
+#:                      for DKMS: a line in /etc/ext4dio/bodies, as the refusal prints it
 #: KERNELS="6.12 7.2"   guest kernels for demo, bench, check   [default in tests/lab/kernels]
 #: TESTS="tests/40-guest.t"  only these test files, JOBS=1 one at a time  [all, 2]
 #: MINUTES=N            how long to soak                       [60]

@@ -72,6 +72,32 @@ is "the identity edits touch as many places as their headers say" \
 is "the identity edits touch one file" \
 	"$(sed -n 's,^--- .*/fs/ext4/\([a-z0-9_.]*\)\s.*,\1,p' "$work/identity.diff")" super.c
 
+# --- exports ---------------------------------------------------------------
+
+# compiled_for_tests: compile what has anything to do with ext4's unit tests, or exports, as if
+# the kernel had those tests, and print the symbols that are exported and the tests' sections.
+kdir=/lib/modules/$kver/build
+forks --out "$out" > /dev/null
+mapfile -t exporters < <(cd "$out" && grep -lE 'KUNIT_TESTS|EXPORT_SYMBOL' ./*.c | grep -v test)
+compiled_for_tests() {
+	local objects=("${exporters[@]/%.c/.o}") object
+	(cd "$out" && rm -f "${objects[@]}")
+	make -C "$kdir" M="$out" KCFLAGS=-DCONFIG_EXT4_KUNIT_TESTS=1 "${objects[@]#./}" > \
+		"$work/make.log" 2>&1 || { grep -m3 error "$work/make.log"; return; }
+	(cd "$out" && for object in "${objects[@]}"; do
+		nm "$object" && readelf -SW "$object"
+	done | grep -oE '(__ksymtab|__export_symbol)_\w+|\.kunit\w+' || true)
+}
+# 6.1 has neither.
+if [ "${#exporters[@]}" -gt 0 ]; then
+	is "with ext4's unit tests in the kernel nothing is exported, and no test comes along" \
+		"$(compiled_for_tests)" ""
+	sed 's/-include [^ ]*no_exports.h//' Kbuild > "$work/Kbuild"
+	ln -sf "$work/Kbuild" "$out/Kbuild"
+	ok "which the test would see" [ "$(compiled_for_tests)" ]
+fi
+rm -rf "$out"
+
 if [ "${1:-}" = short ]; then
 	done_testing
 	exit
@@ -155,6 +181,7 @@ gives "the next run removes that" "" left
 rule=drain-before-buffered
 mkdir -p "$work/one/rules"
 cp -r ext4dio/fork/identity "$work/one"
+: > "$work/one/bodies"
 cp "ext4dio/fork/rules/$rule.cocci" "$work/one/rules"
 fork_with_rule() {
 	forks --out "$out" --ksrc "$tree" --rules-dir "$work/one"
@@ -195,11 +222,84 @@ refuses "a rule that fits in fewer places than promised is refused" \
 	"rule 'no-ext2-ext3' does not fit super.c.*7 places instead of 8" \
 	forks --out "$out" --ksrc "$tree"
 fresh_tree
+sed -i 's/^\tunregister_filesystem(&ext4_fs_type);/&\n\tunregister_filesystem(\&ext3_fs_type);/' \
+	"$tree/fs/ext4/super.c"
+refuses "what no rule takes away, but must be gone in the end, is refused by the rule's name" \
+	"rule 'no-ext2-ext3' does not fit super.c.*after all rules .* is not true" \
+	forks --out "$out" --ksrc "$tree"
+fresh_tree
+sed -i 's/#include "ext4_jbd2.h"/&\n#include "dio_mount.h"/' "$tree/fs/ext4/sysfs.c"
+refuses "half of a change is no change" \
+	"rule 'dio-mount-sysfs' does not fit sysfs.c.*half of its change is there" \
+	forks --out "$out" --ksrc "$tree"
+fresh_tree
 sed -i 's/kmem_cache_create\(_usercopy\)\?("ext4_inode_cache"/kmem_cache_create("inodes"/' \
 	"$tree/fs/ext4/super.c"
 refuses "a slab cache that the rename does not know is refused" 'slab cache is called "inodes"' \
 	forks --out "$out" --ksrc "$tree"
 
+# wrong_header TEXT: a fork by $rule with TEXT in its header.
+wrong_header() {
+	sed "s|^// sites.*|&\n$1|" "ext4dio/fork/rules/$rule.cocci" > \
+		"$work/one/rules/$rule.cocci"
+	fork_with_rule
+}
+refuses "that something is gone is no mark of a change" \
+	"'present: \* !inode_lock' must say what is there.*what must be gone is a 'result'" \
+	wrong_header '// present: * !inode_lock'
+refuses "a word that a rule's header does not know is told" \
+	'not a line of a rule.s header: // presents: \* x' wrong_header '// presents: * x'
+
+# The same said in other words, for each rule: see there.
+mutations=""
+while IFS=$'\t' read -r verdict what why; do
+	case $verdict in
+	ok) pass "$what" ;;
+	"not ok") not_ok "$what" "$why" ;;
+	end) mutations=ended ;;
+	*) diag "$verdict $what $why" ;;
+	esac
+done < <(tests/buildroot/mutate.py "$fork" ext4dio/fork "$work/fresh.stock" 2>&1)
+is "every rule was tried on an ext4 in other words" "$mutations" ended
+
+# --- what is replaced or relied on -----------------------------------------
+
+fresh_tree
+is "all that this ext4 has in the direct write path is known" \
+	"$("$fork" --hashes --ksrc "$tree" | grep -c unknown)" 0
+# edit_checks SED: edit the function that decides of a direct write.
+edit_checks() {
+	sed -i "/^static ssize_t ext4_dio_write_checks/,/^}/ { $1 }" "$tree/fs/ext4/file.c"
+}
+edit_checks 's|^{|{ /* a remark */|; s/ = /\n\t\t= /'
+ok "a remark and another line break make no difference" forks --out "$out" --ksrc "$tree"
+edit_checks 's|^{.*|&\n\tif (iov_iter_count(from) > 4096)\n\t\treturn -EFBIG;|'
+body=$("$fork" --hashes --ksrc "$tree" | sed -n 's/ *# unknown$//p')
+is "a check that upstream adds there makes one function unknown" \
+	"$(cut -d' ' -f1,2 <<< "$body")" "file.c ext4_dio_write_checks"
+line=$(cut -d' ' -f1-3 <<< "$body")
+refuses "an ext4 with it is refused by name, and what to do is said" \
+	"replaces or relies on.*$kver_re.*: $line; look for.*/etc/ext4dio/bodies.*ANY_BODY=1" \
+	forks --out "$out" --ksrc "$tree"
+is "to DKMS that is a kernel to skip" \
+	"$(forks --out "$out" --ksrc "$tree" --dkms > /dev/null 2>&1 || echo $?)" 77
+says "it is taken when the user says so" "warning: .*$line; going on because ANY_BODY is set" \
+	forks --out "$out" --ksrc "$tree" --any-body
+refuses "which is not remembered" "$line" forks --out "$out" --ksrc "$tree"
+says "make hands that on" any-body make -n fork KVER="$kver" ANY_BODY=1
+mkdir -p /etc/ext4dio
+echo "$body # looked at" > /etc/ext4dio/bodies
+ok "a body that somebody here has looked at is taken" forks --out "$out" --ksrc "$tree" --dkms
+edit_checks 's/4096/8192/'
+refuses "but that one only" "file.c ext4_dio_write_checks" forks --out "$out" --ksrc "$tree"
+echo "file.c ext4_dio_write_checks" > /etc/ext4dio/bodies
+refuses "half a line there is told" "/etc/ext4dio/bodies: not FILE FUNCTION HASH" \
+	forks --out "$out" --ksrc "$tree"
+rm -r /etc/ext4dio
+fresh_tree
+sed -i 's/\bext4_extending_io\b/ext4_growing_io/' "$tree/fs/ext4/file.c"
+refuses "so is a function that is gone" "file.c ext4_extending_io none" \
+	forks --out "$out" --ksrc "$tree"
 # --- controls: without a rule ----------------------------------------------
 
 fresh_tree
@@ -263,6 +363,55 @@ refuses "source of another stable release stops the build" \
 	"is Linux $series.250, but the headers of $kver_re are Linux $series\..*ANY_RELEASE=1" \
 	forks --out "$work/c" --ksrc "$tree"
 ok "and is used when the user says so" forks --out "$work/c" --ksrc "$tree" --any-release
+
+# Headers of the next upload of the same release.  Debian says so in package.h; where that is
+# missing the package manager knows, which here is one of ours: it reads $work/owners, lines
+# "PATH PACKAGE VERSION SOURCE-PACKAGE SOURCE-VERSION".
+mkdir -p "$work/headers" "$work/bin"
+cp -r "$kdir/include" "$kdir/Makefile" "$work/headers"
+upload=$(dpkg-query -W -f '${Version}' "$package")
+sed -i "s/ $upload\"/ ${upload}99\"/" "$work/headers/include/generated/package.h"
+upload_re=${upload//+/\\+}
+for_headers() {
+	env PATH="$work/bin:$PATH" "$fork" --kver "$kver" --kdir "$work/headers" \
+		--out "$work/e" "$@"
+}
+refuses "source of another upload of the release stops the build" \
+	"of linux $upload_re, but .* of $kver_re are of linux ${upload_re}99;.*ANY_RELEASE=1" \
+	for_headers
+says "and is used when the user says so" \
+	"warning: .*$upload_re, but .*${upload_re}99; going on because ANY_RELEASE is set" \
+	for_headers --any-release
+cat > "$work/bin/dpkg-query" <<- 'EOF'
+	#!/bin/bash
+	owners=${0%/*}/../owners
+	case $1 in
+	-S) awk -v path="$2" '$1 == path { print $2 ": " $1; n++ } END { exit !n }' "$owners" ;;
+	-W) awk -v name="$4" '$2 == name { print $2, $3; print $4, $5 }' "$owners" ;;
+	esac
+EOF
+chmod +x "$work/bin/dpkg-query"
+rm "$work/headers/include/generated/package.h"
+# owners HEADERS SOURCE: sets the source packages and versions of headers and of the tarball.
+owners() {
+	printf '%s\n' "$work/headers/Makefile headers 1 $1" "$tarball $package 1 $2" \
+		"$work/two/linux-source-$series one 1 linux 2-1" \
+		"$work/two/linux-source-$series-b two 1 linux 2-2" > "$work/owners"
+}
+owners "linux 2-2" "linux 2-1"
+refuses "so it does where only the package manager knows" \
+	"is of linux 2-1, but the headers of $kver_re are of linux 2-2" for_headers
+owners "linux 2-2+b1" "linux 2-2"
+ok "a rebuild of the same source is the same" for_headers
+owners "linux-mine 3" "linux 2-1"
+ok "a kernel of one's own making has no upload to compare" for_headers
+owners "linux 2-2" "linux 2-1"
+fresh_tree
+mkdir "$work/two"
+cp -r "$tree" "$work/two/linux-source-$series"
+cp -r "$tree" "$work/two/linux-source-$series-b"
+says "of two sources of that release the one of the same upload is taken" \
+	"reading fs/ext4 from $work/two/linux-source-$series-b" for_headers --usr-src "$work/two"
 refuses "headers of another kernel than asked for" "is for kernel $kver_re, not 6.99.0-x" \
 	"$fork" --kver 6.99.0-x --kdir "/lib/modules/$kver/build" --out "$work/d"
 refuses "headers missing: names the package" "install the package linux-headers-6.99.0-x" \

@@ -2,7 +2,9 @@
 // rule: ident
 // file: super.c
 // sites: 3
+// present: * #include "ident\.h"
 // present: ext4_fill_super ext4dio_announce
+// result: * !\bMODULE_DESCRIPTION\(
 //
 // The module says what it is: ident.c holds description, version and origin for
 // modinfo, and prints them once, after the first mount that succeeded.  The

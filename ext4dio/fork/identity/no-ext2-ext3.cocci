@@ -2,7 +2,8 @@
 // rule: no-ext2-ext3
 // file: super.c
 // sites: 8
-// present: * !register_as_ext3
+// present: * #define IS_EXT3_SB\(\w+\) \(0\)
+// result: * !register_as_ext[23]|ext[23]_fs_type|"ext[23]"
 //
 // Stock ext4 also serves the types "ext3" and (where no ext2 driver is
 // configured) "ext2", under their module aliases.  Those names belong to the

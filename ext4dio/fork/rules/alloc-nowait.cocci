@@ -2,7 +2,7 @@
 // rule: alloc-nowait
 // file: inode.c
 // sites: 1
-// present: ext4_iomap_alloc IOMAP_NOWAIT
+// present: ext4_iomap_alloc if \(\w+ & IOMAP_NOWAIT\) return -EAGAIN;.*ext4_journal_start
 //
 // Allocation starts a journal handle, which can sleep for a whole commit: a NOWAIT
 // write is refused before that.

@@ -2,6 +2,7 @@
 // rule: convert-failed
 // file: page-io.c
 // sites: 2
+// present: * #include "zeroout\.h"
 // present: ext4_end_io_end ext4dio_data_lost
 //
 // A conversion that fails leaves zeroes where data was written; stock ext4 only says so in

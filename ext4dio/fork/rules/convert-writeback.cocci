@@ -2,6 +2,7 @@
 // rule: convert-writeback
 // file: extents.c
 // sites: 2
+// present: * #include "zeroout\.h"
 // present: ext4_convert_unwritten_io_end_vec ext4dio_convert_after_writeback
 //
 // A conversion after writeback that cannot be made because of direct I/O in flight waits

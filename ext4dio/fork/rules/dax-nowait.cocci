@@ -2,7 +2,7 @@
 // rule: dax-nowait
 // file: file.c
 // sites: 1
-// present: ext4_dax_write_iter iocb->ki_flags\s*&\s*IOCB_NOWAIT\)\s*\{\s*ret\s*=\s*-EAGAIN
+// present: ext4_dax_write_iter & IOCB_NOWAIT\) \{ \w+ = -EAGAIN; goto \w+; \} \w+ = ext4_j
 //
 // A DAX write that grows i_disksize starts a journal handle for the orphan list,
 // also where it begins below EOF: a NOWAIT write is refused before that.

@@ -2,7 +2,12 @@
 // rule: dio-mount-option
 // file: super.c
 // sites: 6
-// present: * dio_mount\.h
+// present: * #include "dio_mount\.h"
+// present: * struct ext4_fs_context \{[^}]* struct dio_options \w+;
+// present: ext4_parse_param ext4dio_dio_parse_option\(
+// present: ext4_apply_options ext4dio_dio_apply_options\(
+// present: ext4_reconfigure ext4dio_dio_revert_options\(
+// present: _ext4_show_options ext4dio_dio_show_options\(
 //
 // The mount option dio_policy=, parsed, applied, shown, and taken back where a
 // remount fails; see dio_mount.c.

@@ -2,7 +2,7 @@
 // rule: dio-mount-state
 // file: ext4.h
 // sites: 1
-// present: * s_dio_policy
+// present: * struct ext4_sb_info \{[^}]* struct dio_mount \*s_dio; unsigned int s_dio_policy;
 //
 // A mount knows its policy and has a place for the counters of its direct writes;
 // see dio_mount.h.

@@ -2,7 +2,9 @@
 // rule: dio-mount-sysfs
 // file: sysfs.c
 // sites: 3
-// present: * dio_mount\.h
+// present: * #include "dio_mount\.h"
+// present: ext4_register_sysfs return ext4dio_dio_mount_add\(
+// present: ext4_unregister_sysfs ext4dio_dio_mount_del\(
 //
 // The folder "dio" comes last into a mount's sysfs folder and goes first.
 

@@ -2,7 +2,9 @@
 // rule: dio-write
 // file: file.c
 // sites: 7
-// present: * dio_write\.h
+// present: * #include "dio_write\.h"
+// result: * !\bext4_(unaligned_io|extending_io|overwrite_io|dio_needs_zeroing)\(
+// result: * !\bext4_(dio_write_checks\(|dio_write_iter\([^;]*\{)
 //
 // The direct write path is our own, dio_write.c: the stock entry point, its
 // checks and the helpers that only those used go.  What both use stays where it

@@ -2,7 +2,7 @@
 // rule: drain-before-buffered
 // file: file.c
 // sites: 1
-// present: ext4_buffered_write_iter \binode_dio_wait\s*\(
+// present: ext4_buffered_write_iter inode_lock\((\w+)\); inode_dio_wait\(\1\);
 //
 // A buffered write dirties page cache that an asynchronous direct write still
 // in flight to the same range will try to invalidate when it completes; finding

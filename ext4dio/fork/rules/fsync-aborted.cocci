@@ -2,7 +2,7 @@
 // rule: fsync-aborted
 // file: fsync.c
 // sites: 1
-// present: ext4_sync_file is_journal_aborted
+// present: ext4_sync_file is_journal_aborted\([^;]*\)\) (\w+) = -EIO; if \(\1 == 0\)
 //
 // When the journal aborts, a write that was acknowledged can be in the transaction that is
 // lost: its blocks stay unwritten.  The fsync that waits for that transaction fails, but

@@ -2,7 +2,9 @@
 // rule: iomap-nowait
 // file: inode.c
 // sites: 3
-// present: ext4_iomap_begin ext4dio_iomap_flags[\s\S]*ext4dio_map_lookup
+// present: ext4_iomap_begin ext4dio_iomap_flags
+// present: ext4_iomap_begin ext4dio_map_lookup
+// result: ext4_iomap_begin !\bext4_map_blocks\(
 //
 // A direct read or write that must not wait looks its blocks up in the extent status
 // cache only: no sleep on i_data_sem, no metadata read.  Behind its first mapping it does

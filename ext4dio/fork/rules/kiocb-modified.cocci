@@ -2,7 +2,8 @@
 // rule: kiocb-modified
 // file: file.c
 // sites: 1
-// present: ext4_write_checks \bkiocb_modified\s*\(
+// present: ext4_write_checks \b(kiocb|ext4dio_write)_modified\(
+// result: ext4_write_checks !\bfile_modified\(
 //
 // The buffered and DAX write checks say to the timestamp update that the caller
 // must not sleep: it returns -EAGAIN then instead of starting a journal handle.

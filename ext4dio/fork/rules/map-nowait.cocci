@@ -2,7 +2,11 @@
 // rule: map-nowait
 // file: inode.c
 // sites: 5
-// present: ext4_map_blocks map_nowait
+// present: * #include "map_nowait\.h"
+// present: ext4_map_blocks return ext4dio_map_nowait_hit\(
+// present: ext4_map_blocks & EXT4_GET_BLOCKS_CACHED_NOWAIT\) return -EAGAIN;
+// present: ext4_map_blocks WARN_ON_ONCE\(\(\w+ & EXT4_GET_BLOCKS_CACHED_NOWAIT\) &&
+// present: ext4_map_blocks & \(EXT4_MAP_MAPPED \| EXT4_MAP_UNWRITTEN\)\) \{ \w+ = check_bl
 //
 // The cache-only lookup: a hit is validated in silence, a miss is -EAGAIN so that it
 // differs from a cached hole, and to ask it to allocate is a mistake of the caller.

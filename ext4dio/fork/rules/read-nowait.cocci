@@ -2,7 +2,9 @@
 // rule: read-nowait
 // file: file.c
 // sites: 3
-// present: ext4_dio_read_iter ext4dio_map_cached[\s\S]*iomap_dio_rw\([^;]*, iocb,\s*0\)
+// present: * #include "map_nowait\.h"
+// present: ext4_dio_read_iter ext4dio_map_cached
+// present: ext4_dio_read_iter iomap_dio_rw\([^;]*, iocb,\s*0\)
 //
 // A direct read that must not wait is refused as a whole, before its first bio, or it
 // completes.  If iomap_begin() refused the second mapping, the first would be on its way to

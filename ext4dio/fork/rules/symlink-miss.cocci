@@ -2,7 +2,7 @@
 // rule: symlink-miss
 // file: symlink.c
 // sites: 1
-// present: ext4_get_link CACHED_NOWAIT\);\s*if \([^;]*return ERR_PTR\(-ECHILD\)
+// present: ext4_get_link NOWAIT\); if \(IS_ERR(_OR_NULL)?\(\w+\)[^;]*\) return ERR_PTR\(-ECHILD
 //
 // In RCU-walk a long symbolic link asks for its block from the cache only.  With
 // map-nowait a miss is an error, no longer no buffer, and must still make the walk come

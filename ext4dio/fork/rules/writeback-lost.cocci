@@ -2,6 +2,7 @@
 // rule: writeback-lost
 // file: inode.c
 // sites: 2
+// present: * #include "zeroout\.h"
 // present: mpage_map_and_submit_extent ext4dio_data_lost
 //
 // Writeback that finds no block throws the pages away.  Stock ext4 tells whoever called for
