@@ -2,7 +2,8 @@
 // rule: no-iomap-end
 // file: inode.c
 // sites: 3
-// present: * \bext4_iomap_ops\s*=\s*\{\s*\.iomap_begin\s*=\s*ext4_iomap_begin,\s*\}
+// present: * iomap_ops ext4_iomap_ops = \{ \.iomap_(begin = ext4_iomap_begin|next = ext4_iomap_next), \}
+// result: * !\bext4_iomap_end\b
 //
 // Where the end of one mapping has nothing written, kernels before 7.0 ask iomap to wait for
 // what was submitted and to fall back to the page cache.  It comes to that only where an
