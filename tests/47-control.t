@@ -9,8 +9,8 @@ tests/guest-tools || exit
 
 # Rules that are left out (ext4dio/fork/rules), and controls (tests/controls), which undo what is
 # no rule's.
-rules=(drain-before-size zeroout zeroout-split fsync-aborted dax-nowait map-nowait iomap-nowait
-	drain-before-buffered zero-tail drain-failed nowait-whole lazy-time)
+rules=(eof-wait zeroout zeroout-split fsync-aborted dax-nowait map-nowait iomap-nowait
+	drain-before-buffered zero-tail nowait-whole readahead lazy-time)
 options=()
 for rule in "${rules[@]}"; do
 	options+=(--without "$rule")

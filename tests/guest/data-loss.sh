@@ -36,7 +36,7 @@ for type in $TYPES; do
 		"$(./loss neighbour "$mnt/file" 2>&1)"
 	for option in nodelalloc delalloc; do
 		mount -o remount,$option "$mnt"
-		expect $type $since_7 "a fault in a large folio loses no write, $option" \
+		cured $type "$since_7" "a fault in a large folio loses no write, $option" \
 			"$(./loss large "$mnt/file" 2>&1)"
 	done
 	umount "$mnt"
