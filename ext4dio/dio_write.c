@@ -403,9 +403,9 @@ bool ext4dio_readahead_refused(struct inode *inode)
  *
  * Where blocks are smaller than pages, that page can be writable through mmap without blocks
  * for what is behind the old end.  A store there needs another fault, which allocates them,
- * else writeback drops it.  This is done at once, not after an O_SYNC write has been
- * synced as well: whoever sees the new size may store there.  (What the write itself covers
- * is out of the page cache, so the range ends where it begins.)
+ * else writeback drops it.  This is done here, not when iomap is back: for O_SYNC that is a
+ * commit of the journal later, and the new size is seen meanwhile.  (What the write itself
+ * covers is out of the page cache, so the range ends where it begins.)
  *
  * Context: of the writer, who waits for the I/O with i_rwsem held exclusively; sleeps.
  */

@@ -134,9 +134,8 @@ def moved_marks(fork, rule, text):
 class Judge:
     """Tries one rule on texts of its file."""
 
-    def __init__(self, fork, rule, folder):
-        self.fork, self.rule, self.folder = fork, rule, folder
-        self.kernel = types.SimpleNamespace(kver="mutated", release=(0, 0, 0, ""))
+    def __init__(self, fork, rule, kernel, folder):
+        self.fork, self.rule, self.kernel, self.folder = fork, rule, kernel, folder
 
     def apply(self, text):
         """(what the rule says of @text, the result)."""
@@ -168,6 +167,8 @@ class Judge:
         said, after = self.apply(before)
         if after is None:
             sys.exit(f"mutate.py: {said}")
+        if said.startswith("not needed"):
+            return after
         there = said == "already there"
         text = break_lines(before)
         if text == before:
@@ -192,7 +193,10 @@ class Judge:
 def main():
     """The program."""
     fork = load(sys.argv[1])
-    rules = fork.load_rules("all", Path(sys.argv[2]))
+    rules = [fork.Rule(path) for kind in ("identity", "rules")
+             for path in sorted((Path(sys.argv[2]) / kind).glob("*.cocci"))]
+    release = fork.makefile_release(Path(sys.argv[3]) / "Makefile")
+    kernel = types.SimpleNamespace(kver="mutated", release=release)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         files = {}
@@ -200,7 +204,7 @@ def main():
             if rule.file not in files:
                 shutil.copy(Path(sys.argv[3]) / "fs/ext4" / rule.file, folder)
                 files[rule.file] = (folder / rule.file).read_text()
-            files[rule.file] = Judge(fork, rule, folder).judge(files[rule.file])
+            files[rule.file] = Judge(fork, rule, kernel, folder).judge(files[rule.file])
     print("end")
 
 

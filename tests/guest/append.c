@@ -6,7 +6,7 @@
  *   append store FILE    stores through mmap to the last page while a write behind it is in
  *                        flight; then one to a block of that page which was behind the end
  *                        (blocks of 1 KiB)
- *   append seen FILE     the same with O_DSYNC: that store comes as soon as the new size is
+ *   append seen FILE     the same with O_DSYNC: that store comes when the new size is
  *                        seen, while the journal commits
  *   append rest FILE     an O_APPEND write that goes through the page cache in the end, and
  *                        another task makes the file larger just before: what was written
@@ -99,7 +99,7 @@ static int store(bool seen)
 {
 	int fd = create(BLOCK), direct = open_file(O_DIRECT | (seen ? O_DSYNC : 0));
 	pthread_t storer, writer;
-	bool early = true;
+	bool ended = true;
 
 	map[0] = 1;
 	if (pthread_create(&storer, NULL, stores, NULL))
@@ -110,18 +110,20 @@ static int store(bool seen)
 		die("thread");
 	if (seen) {
 		while (size_of(fd) == BLOCK)
-			;
+			usleep(1000);
+		/* Like truncate, the write changes the size first and then the page. */
+		usleep(20000);
 		map[2 * BLOCK] = 'X';
-		early = !pthread_tryjoin_np(writer, NULL);
+		ended = !pthread_tryjoin_np(writer, NULL);
 	}
-	if (!seen || !early)
+	if (!seen || !ended)
 		pthread_join(writer, NULL);
 	stop = 1;
 	pthread_join(storer, NULL);
 	if (!seen)
 		map[2 * BLOCK] = 'X';
-	else if (early)
-		puts("the size was seen only after the write");
+	else if (ended)
+		puts("the size was seen too late, the write has ended");
 	if (msync((void *)map, PAGE, MS_SYNC) || fsync(fd))
 		die("sync");
 	if (pread(direct, buf, POS + BLOCK, 0) != POS + BLOCK)

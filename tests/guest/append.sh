@@ -28,7 +28,7 @@ slow_end() {
 # again for its other blocks.
 for type in ext4 ext4dio; do
 	for option in delalloc nodelalloc; do
-		slow $type 60 "-b 1024" $option
+		slow $type 100 "-b 1024" $option
 		for how in store seen; do
 			got=$(./append $how "$mnt/file" 2>&1)
 			if [ $type = ext4dio ]; then

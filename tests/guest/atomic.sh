@@ -62,7 +62,7 @@ file() {
 	rm -f "$mnt/file"
 	xfs_io -f "$@" "$mnt/file"
 }
-mixed=(-c 'pwrite -q -S 0x6f 0 8k' -c 'falloc 0 16k' -c fsync -c 'fadvise -d')
+mixed=(-c 'pwrite -q -S 0x6f 0 8k' -c 'falloc 0 16k' -c fsync -c 'fadvise -d 0 16k')
 
 # Beside a write in flight.  (Stock ext4 of 7.2 waits for what is synchronous.)
 for side in ext4 ext4dio ext4dio:dio_policy=stock; do
