@@ -3,6 +3,8 @@
 #ifndef EXT4DIO_COMPAT_H
 #define EXT4DIO_COMPAT_H
 
+#include <linux/fs.h>
+#include <linux/iomap.h>
 #include <linux/version.h>
 
 /*

@@ -234,7 +234,8 @@ bool ext4dio_convert_again(struct inode *inode, int err, unsigned int *tries)
  * @err: why; 0 or more is no failure
  *
  * Because no block could be found for it, or none for the extent tree that would show it.
- * Stock ext4 only writes to the log, or tells the one caller of writeback.  Here fsync, syncfs, msync and O_SYNC fail.
+ * Stock ext4 only writes to the log, or tells the one caller of writeback.  Here fsync, syncfs,
+ * msync and O_SYNC fail.
  *
  * Context: any.
  */

@@ -2,7 +2,7 @@
 // rule: no-iomap-end
 // file: inode.c
 // sites: 3
-// present: * iomap_ops ext4_iomap_ops = \{ \.iomap_(begin = ext4_iomap_begin|next = ext4_iomap_next), \}
+// present: * ext4_iomap_ops = \{ \.iomap_(begin|next) = ext4_iomap_(begin|next), \}
 // result: * !\bext4_iomap_end\b
 //
 // Where the end of one mapping has nothing written, kernels before 7.0 ask iomap to wait for
