@@ -184,7 +184,8 @@ end_test() {
 watch() {
 	local now name last='' since=0
 	while sleep 2; do
-		now=$(test_shells "$2" | head -1)
+		now=$(test_shells "$2")
+		now=${now%%$'\n'*}
 		if [ "$now" != "$last" ]; then
 			last=$now since=$SECONDS
 		elif [ -n "$now" ] && [ $((SECONDS - since)) -ge "$limit" ]; then
@@ -232,7 +233,7 @@ run() {
 			"what was run before is in check-$type"
 		exit 1
 	fi
-	kill $watch
+	kill $watch 2> /dev/null || true
 	umount /mnt/scratch /mnt/test 2> /dev/null || true
 	find "/mnt/results/$type" -name '*.out.bad' | while IFS= read -r file; do
 		for file in "$file" "${file%.out.bad}".{full,dmesg}; do
