@@ -576,6 +576,8 @@ again:
 	ret = ext4dio_generic_write_checks(iocb, from);
 	if (ret <= 0)
 		goto unlock;
+	pos = iocb->ki_pos;
+	len = ret;
 
 	ret = dio_atomic_check(iocb, from, asked);
 	if (ret)
@@ -591,8 +593,6 @@ again:
 	 */
 	ext4dio_clear_inode_state(inode, EXT4_STATE_MAY_INLINE_DATA);
 
-	pos = iocb->ki_pos;
-	len = ret;
 	facts = dio_facts(iocb, len, policy, retry);
 	facts.mixed |= fell_apart;
 	how = ext4dio_dio_decide(policy, &facts);

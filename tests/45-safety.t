@@ -14,6 +14,9 @@ injected=(--expect "fs warning \(device dm-0\).*(I/O error .* writing|returned -
 	--expect "fs error \(device dm-0\).*(IO failure|Out of memory)"
 	--expect "fs \(dm-0\): warning: mounting fs with errors"
 	--expect "Buffer I/O error on device dm-0, logical block")
+# What they say where a conversion finds no block, in a quota or on the disk.
+starved=(--expect 'convert_unwritten_extents:[0-9]+: inode .* returned -(28|122)$'
+	--expect 'EXT4(DIO)?-fs warning: [0-9]+ callbacks suppressed')
 # What both file systems say of damage, on the devices that the damaged images are on.
 damage=(--expect 'EXT4(DIO)?-fs (error|warning)( \(device (ram0|dm-0)\)|: [0-9]+ callbacks)'
 	--expect 'EXT4(DIO)?-fs \((ram0|dm-0)\): .*([Ee]rror|corrupt)'
@@ -25,11 +28,10 @@ for kernel in $EXT4DIO_KERNELS; do
 	[[ $kernel != *+debug ]] || failing=("${injected[@]}")
 	guest "$kernel" data-loss --send build/tools/loss --send build/tools/rwf \
 		--expect 'Page cache invalidation failure' --expect 'Collision with buffered' \
-		--expect 'Aborting journal on device ram0-8'
-	guest "$kernel" scarce --send build/tools/scarce \
-		--expect 'convert_unwritten_extents:[0-9]+: inode .* returned -(28|122)$' \
-		--expect 'EXT4(DIO)?-fs warning: [0-9]+ callbacks suppressed' \
-		--expect '(fast|slow)\): failed to convert unwritten extents'
+		--expect 'Aborting journal on device ram0-8' "${starved[@]}"
+	guest "$kernel" scarce --send build/tools/scarce "${starved[@]}" \
+		--expect '(fast|slow)\): failed to convert unwritten extents' \
+		--expect '(fast|slow)\): (Delayed block allocation failed|This should not happen)'
 	guest "$kernel" append --send build/tools/append
 	guest "$kernel" atomic --send build/tools/atomic
 	guest "$kernel" integrity --send build/tools/torture
