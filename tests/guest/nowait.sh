@@ -83,7 +83,6 @@ for layout in ext4 ext3; do
 	mount -t ext4dio "$dev" "$mnt"
 	xfs_io -f -c 'truncate 16m' "$mnt/file"
 	for at in 16384 262144 8388608; do
-		shows "a hole that nobody has looked for" at again
 		read_hole at
 		is "$layout layout, at $at: one that a blocking read has found" \
 			"$(./rwf read "$mnt/file" $at 16384 show)" "all 00"
