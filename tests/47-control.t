@@ -21,9 +21,9 @@ done
 for tool in hostile ledger loss overlap rwf; do
 	options+=(--send "build/tools/$tool")
 done
-for kernel in $EXT4DIO_KERNELS; do
-	relay "$kernel control" tests/lab/lab run "$kernel" "${options[@]}" --timeout 600 \
-		--disk disk=512M --mem 3072 --append 'memmap=256M!1G slab_nomerge' --expect . \
-		tests/guest/controls.sh "${rules[@]}"
-done
+# With the last kernel only: the newest has most of the defects.
+kernel=${EXT4DIO_KERNELS##* }
+relay "$kernel control" tests/lab/lab run "$kernel" "${options[@]}" --timeout 900 \
+	--disk disk=512M --mem 3072 --append 'memmap=256M!1G slab_nomerge' --expect . \
+	tests/guest/controls.sh "${rules[@]}"
 done_testing
