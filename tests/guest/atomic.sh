@@ -151,7 +151,8 @@ fresh ext4dio "$bigalloc" data=journal
 file -c 'pwrite -q 0 64k' -c fsync
 refused "data=journal" 0 16384
 leave
-fresh ext4dio "$bigalloc"
+# With delayed allocation ext4 takes no notice of +j.
+fresh ext4dio "$bigalloc" nodelalloc
 file -c 'pwrite -q 0 64k' -c fsync
 chattr +j "$mnt/file"
 refused "chattr +j" 0 16384
