@@ -9,13 +9,13 @@ tests/guest-tools || exit
 
 # Rules that are left out (ext4dio/fork/rules), and controls (tests/controls), which undo what is
 # no rule's.
-rules=(eof-wait zeroout zeroout-split fsync-aborted dax-nowait map-nowait iomap-nowait
+rules=(eof-wait zeroout zeroout-split fsync-aborted map-nowait iomap-nowait
 	drain-before-buffered zero-tail nowait-whole readahead lazy-time)
 options=()
 for rule in "${rules[@]}"; do
 	options+=(--without "$rule")
 done
-for script in data-loss fallback faults nowait dax hostile; do
+for script in data-loss fallback faults nowait hostile; do
 	options+=(--send "tests/guest/$script.sh")
 done
 for tool in hostile ledger loss overlap rwf; do

@@ -26,6 +26,5 @@ control data-loss
 control fallback
 control faults ext4dio fsync
 control nowait
-control dax
 control hostile
 done_testing

@@ -35,6 +35,8 @@ for type in $TYPES; do
 	cured $type "$since_7" "a page fault beside a write in flight does not zero it" \
 		"$(./loss neighbour "$mnt/file" 2>&1)"
 	for option in nodelalloc delalloc; do
+		# Stock ext4 at times gets through with nodelalloc, so no control can tell.
+		[ -z "${CONTROL:-}" ] || [ $option = delalloc ] || continue
 		mount -o remount,$option "$mnt"
 		cured $type "$since_7" "a fault in a large folio loses no write, $option" \
 			"$(./loss large "$mnt/file" 2>&1)"
