@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# By hand, EXT4DIO_KERNELS=7.2 tests/xfstests-made-up.sh: tests/xfstests, of a made-up xfstests: what differs between ext4 and ext4dio is told, tests that
-# wait for udev end, and one that hangs is ended and told.
+# By hand, EXT4DIO_KERNELS=7.2 tests/xfstests-made-up.sh: tests/xfstests, of a made-up
+# xfstests: what differs between ext4 and ext4dio is told, tests that wait for udev end, and
+# one that hangs is ended and told.
 cd "$(dirname "$0")/.." || exit
 . tests/tap.sh
 need_kernels

@@ -80,7 +80,7 @@ for side in ext4 ext4dio ext4dio:dio_policy=stock; do
 				is "$side, $kind, $what: a write beside an atomic one is kept" \
 					"$got" ok
 			else
-				cured ext4 yes "a write beside an atomic one is kept, $kind, $what" \
+				cured ext4 yes "a write beside an atomic one is kept, $kind" \
 					"${got/#acknowledged/wrong: acknowledged}"
 			fi
 		done
