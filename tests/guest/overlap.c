@@ -16,8 +16,8 @@
  * shared is neither, exclusive is both, exclusive for the checks only is "waits".
  * With aio the other is submitted asynchronously: it is in flight, but holds no lock.
  * It is then 1 KiB long, for the write in question to meet it within a page.  With
- * aio-cold the page cache of the device and the extent cache are dropped first, so that a
- * mapping that is not in the inode has to be read.  With by-aio or by-uring the write in question is
+ * aio-cold the page cache of the device and the extents that are cached with the inode are
+ * dropped first, so that a mapping that is not in the inode itself has to be read.  With by-aio or by-uring the write in question is
  * asynchronous; its time ends with its completion.
  *
  * Then the whole file is compared byte for byte with what was there before, with both
@@ -163,7 +163,7 @@ static char *load(const char *path, off_t *size)
 	return data;
 }
 
-/* Pages and extents; an extent that was used a moment ago takes several tries. */
+/* Pages, and inodes that are not open; what was used a moment ago takes several tries. */
 static void drop_caches(void)
 {
 	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY);
@@ -200,6 +200,9 @@ int main(int argc, char **argv)
 	if (argc < 6)
 		return 2;
 	delay = atof(argv[2]);
+	model = load(argv[1], &size);
+	if (!strcmp(mode, "aio-cold"))
+		drop_caches();
 	other.fd = one.fd = open(argv[1], O_RDWR | O_DIRECT);
 	if (one.fd < 0) {
 		perror(argv[1]);
@@ -228,9 +231,6 @@ int main(int argc, char **argv)
 	two.pos = atoll(argv[4]);
 	two.ret = 0;
 
-	model = load(argv[1], &size);
-	if (!strcmp(mode, "aio-cold"))
-		drop_caches();
 	if (nowait) {
 		for (tries = 0; tries < 100; tries++) {
 			work(&other);
