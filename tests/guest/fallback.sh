@@ -35,9 +35,10 @@ for type in $TYPES; do
 	for ((i = 0; i < 5; i++)); do
 		rm -f "$file"
 		xfs_io -f -c 'truncate 64k' -c 'pwrite -q 0 1k' -c 'pwrite -q 16k 1k' "$file"
+		cp "$file" /tmp/model
 		umount "$mnt"
 		mount -t $type /dev/mapper/slow "$mnt"
-		result=$(./overlap "$file" $delay 1024 32768 15360 aio-cold)
+		result=$(./overlap "$file" $delay 1024 32768 15360 aio /tmp/model)
 		case $result in
 		*"errno=0 bytes=15360 data=ok fsync=ok") ;;
 		*"errno=0 bytes=15360 data=ok fsync=failed") failed=$((failed + 1)) ;;

@@ -2,7 +2,7 @@
 /*
  * Observe from outside what lock a direct write takes.
  *
- *   overlap FILE DELAY_MS POS1 POS2 LEN [read|aio|aio-cold|nowait|by-aio|by-uring]
+ *   overlap FILE DELAY_MS POS1 POS2 LEN [read|aio|nowait|by-aio|by-uring] [MODEL]
  *
  * FILE begins with one written block of 4 KiB; a direct overwrite of it ("the
  * other"; with read: a direct read) is known to run under the shared lock and
@@ -15,13 +15,12 @@
  *
  * shared is neither, exclusive is both, exclusive for the checks only is "waits".
  * With aio the other is submitted asynchronously: it is in flight, but holds no lock.
- * It is then 1 KiB long, for the write in question to meet it within a page.  With
- * aio-cold the page cache of the device and the extents that are cached with the inode are
- * dropped first, so that a mapping that is not in the inode itself has to be read.  With by-aio or by-uring the write in question is
- * asynchronous; its time ends with its completion.
+ * It is then 1 KiB long, for the write in question to meet it within a page.  With by-aio
+ * or by-uring the write in question is asynchronous; its time ends with its completion.
  *
  * Then the whole file is compared byte for byte with what was there before, with both
- * writes put into it.
+ * writes put into it.  What was there is read from FILE, or from its copy MODEL: then nothing
+ * of FILE is cached by that.
  *
  * With nowait: RWF_NOWAIT at POS1.  A timestamp that is due refuses it like a lock
  * would, so each try follows at once upon a write that brings them up to date.
@@ -163,21 +162,6 @@ static char *load(const char *path, off_t *size)
 	return data;
 }
 
-/* Pages, and inodes that are not open; what was used a moment ago takes several tries. */
-static void drop_caches(void)
-{
-	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY);
-	int tries;
-
-	for (tries = 0; tries < 10; tries++) {
-		if (fd < 0 || write(fd, "3", 1) != 1) {
-			perror("drop_caches");
-			exit(1);
-		}
-	}
-	close(fd);
-}
-
 static void apply(char *model, off_t *size, const struct job *job)
 {
 	if (job->ret <= 0 || job->how == READ)
@@ -200,9 +184,7 @@ int main(int argc, char **argv)
 	if (argc < 6)
 		return 2;
 	delay = atof(argv[2]);
-	model = load(argv[1], &size);
-	if (!strcmp(mode, "aio-cold"))
-		drop_caches();
+	model = load(argc > 7 ? argv[7] : argv[1], &size);
 	other.fd = one.fd = open(argv[1], O_RDWR | O_DIRECT);
 	if (one.fd < 0) {
 		perror(argv[1]);
@@ -214,7 +196,7 @@ int main(int argc, char **argv)
 	other.len = BLOCK;
 	if (!strcmp(mode, "read")) {
 		other.how = READ;
-	} else if (!strncmp(mode, "aio", 3)) {
+	} else if (!strcmp(mode, "aio")) {
 		other.how = AIO;
 		other.len = 1024;
 	} else if (!strcmp(mode, "by-aio")) {
