@@ -45,8 +45,8 @@ done
 slow ext4dio 300 "-b 4096 -O ^extents,^64bit"
 for _ in 1 2 3 4 5; do
 	got=$(./append rest "$mnt/file" 2>&1)
-	# Its threads did not meet.
-	[[ $got == "appended at"* ]] || break
+	# Its threads did not meet; or a clean page was in use elsewhere, and so stays.
+	[[ $got == "appended at"* || $got == *"is in the page cache" ]] || break
 done
 is "what O_APPEND brought through the page cache is on disk, wherever it went" "$got" ok
 slow_end
