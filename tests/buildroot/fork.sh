@@ -158,8 +158,9 @@ for stage in '.cut.stock.????????.tmp' '.cut.????????.tmp/'{.work,block_validity
 		if kill -STOP $! 2> /dev/null; then
 			! compgen -G "$work/$stage" > /dev/null || met=$((met + 1))
 			whole || halves+="$stage, before; "
-			kill -$signal $!
-			kill -CONT $!
+			# One that is killed, or had ended, may have no process any more.
+			kill -$signal $! 2> /dev/null || true
+			kill -CONT $! 2> /dev/null || true
 		fi
 		wait $! || true
 		whole || halves+="$stage, $signal; "
