@@ -124,6 +124,10 @@ def moved(before, after):
 def moved_marks(fork, rule, text):
     """Texts: @text, where the change is there, with what one mark finds moved elsewhere."""
     for mark in rule.marks:
+        if mark.where == "*":
+            pattern = mark.pattern.pattern.replace(" ", r"\s+")
+            yield re.sub(pattern, "ext4_moved_elsewhere();", text)
+            continue
         body = fork.function_body(text, mark.where)
         code = " ".join(fork.strip_comments(body).split())
         code = mark.pattern.sub("ext4_moved_elsewhere();", code)
