@@ -310,7 +310,7 @@ forks --out "$work/whole" --ksrc "$tree" > "$work/said"
 is "the product lacks nothing" "$(grep -c without "$work/whole/origin.h")" 0
 says "a rule that is left out is told" "^fork: rule fsync-aborted: left out; a module for tests" \
 	forks --out "$work/whole" --ksrc "$tree" --without fsync-aborted
-ok "so it is in the module's origin" grep -q ') without fsync-aborted"' "$work/whole/origin.h"
+ok "so it is in the module's origin" grep -q ' without fsync-aborted"' "$work/whole/origin.h"
 is "and its change is not in the result" \
 	"$(grep -c is_journal_aborted "$work/whole/fsync.c")" 0
 ok "a control undoes what is our own, in a copy" \
@@ -417,18 +417,18 @@ refuses "headers of another kernel than asked for" "is for kernel $kver_re, not 
 	"$fork" --kver 6.99.0-x --kdir "/lib/modules/$kver/build" --out "$work/d"
 refuses "headers missing: names the package" "install the package linux-headers-6.99.0-x" \
 	"$fork" --kver 6.99.0-x --out "$work/d"
-mkdir -p "$work/old"
-printf 'VERSION = 5\nPATCHLEVEL = 10\nSUBLEVEL = 200\nEXTRAVERSION =\n' > "$work/old/Makefile"
+mkdir "$work/linux-5"
+printf 'VERSION = 5\nPATCHLEVEL = 10\nSUBLEVEL = 200\nEXTRAVERSION =\n' > "$work/linux-5/Makefile"
 refuses "a kernel older than 6.1" "Linux 5.10.200; ext4dio needs Linux 6.1 or newer" \
-	"$fork" --kver 5.10.0-28-amd64 --kdir "$work/old" --out "$work/d"
-mkdir "$work/new"
-printf 'VERSION = 99\nPATCHLEVEL = 1\nSUBLEVEL = 0\nEXTRAVERSION =\n' > "$work/new/Makefile"
+	"$fork" --kver 5.10.0-28-amd64 --kdir "$work/linux-5" --out "$work/d"
+mkdir "$work/linux-99"
+printf 'VERSION = 99\nPATCHLEVEL = 1\nSUBLEVEL = 0\nEXTRAVERSION =\n' > "$work/linux-99/Makefile"
 fresh_tree
-cp "$work/new/Makefile" "$tree/Makefile"
+cp "$work/linux-99/Makefile" "$tree/Makefile"
 newest=$(awk '/^[0-9]/ { print $1 }' tests/lab/kernels | sort -V | tail -1)
 says "a kernel newer than all that are tested is served, and said to be untested" \
 	"not been tested with a kernel that new; the newest is Linux $newest$" \
-	"$fork" --kver 99.1.0-x --kdir "$work/new" --out "$work/d" --ksrc "$tree"
+	"$fork" --kver 99.1.0-x --kdir "$work/linux-99" --out "$work/d" --ksrc "$tree"
 refuses "coccinelle missing: names the package" "install the package coccinelle" \
 	env PATH="$work/empty" "$(command -v python3)" "$fork" --kver "$kver" --out "$work/d"
 
