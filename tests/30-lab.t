@@ -67,21 +67,21 @@ perl -e '$SIG{INT} = "DEFAULT"; setpgrp; exec @ARGV' env TMPDIR="$work/tmp" \
 	tests/lab/lab run "$kernel" --no-module --name lab-test "$work/script.sh" \
 	> /dev/null 2>&1 &
 lab=$!
-# runs NAME: a guest of that name has begun to boot.
+# runs CHECKOUT NAME: a guest of that name, of that checkout, has begun to boot.
 runs() {
 	for _ in {1..60}; do
-		if pgrep -f "logs/$1[.]console" > /dev/null; then
+		if pgrep -f "$1/build/logs/$2[.]console" > /dev/null; then
 			return
 		fi
 		sleep 1
 	done
 	return 1
 }
-ok "a guest runs" runs lab-test
+ok "a guest runs" runs "$PWD" lab-test
 sleep 3
 kill -INT -- "-$lab"
 wait "$lab" 2> /dev/null
-fails "after Ctrl-C no guest runs on" pgrep -f "logs/lab-test[.]console"
+fails "after Ctrl-C no guest runs on" pgrep -f "$PWD/build/logs/lab-test[.]console"
 is "and no temporary file is left" "$(ls "$work/tmp")" ""
 
 # The messages that fail a run, one by one, and some that do not.
@@ -134,18 +134,20 @@ done
 refuses "scan: --expect alone" "needs a value" tests/lab/lab scan "$work/log" --expect
 ok "scan: one of two is expected" tests/lab/lab scan "$work/log" --expect y --expect 'BUG: x'
 
-# What is in use is not removed: in a checkout and a cache of its own.
+# What is in use is not removed: in a checkout and a cache of its own, whose root is a folder of
+# its own, too, as other tests have a guest or a chroot of the one that it has its files from.
 mkdir -p "$work"/{top/tests,cache/ext4dio,tmp}
 cp -r tests/lab tests/tap.sh tests/guest "$work/top/tests"
 root=$(tests/lab/lab root "$kernel")
 cp -p "$(dirname "$root")/.place-$kernel"-* "$work/cache/ext4dio"
-ln -s "$root" "$work/cache/ext4dio/"
+mkdir "$work/cache/ext4dio/$(basename "$root")"
+ln -s "$root"/* "$work/cache/ext4dio/$(basename "$root")"
 root=$work/cache/ext4dio/$(basename "$root")
 other=(env XDG_CACHE_HOME="$work/cache" TMPDIR="$work/tmp" "$work/top/tests/lab/lab")
 echo 'sleep 200' > "$work/script.sh"
 "${other[@]}" run "$kernel" --no-module --name lab-locked "$work/script.sh" > /dev/null 2>&1 &
 lab=$!
-ok "a guest runs" runs lab-locked
+ok "a guest runs" runs "$work/top" lab-locked
 refuses "lab clean leaves the root that a guest runs" "$root is in use" "${other[@]}" clean
 refuses "and the checkout's build/lab" "$work/top/build/lab is in use" "${other[@]}" clean
 kill -KILL "$lab"
