@@ -141,8 +141,8 @@ echo 'MODULE_INFO(mark, "again");' >> /tmp/9.1/ext4dio/ident.c
 ok "make deb of the same version" make -C /tmp/9.1 -s deb
 ok "apt installs it again" apt install --reinstall /tmp/9.1/build/deb/ext4dio-dkms_9.1_all.deb
 well
-is "both have the new one" "$(modinfo -k "$kver" -F mark ext4dio;
-	modinfo -k "$series.800-amd64" -F mark ext4dio)" $'again\nagain'
+is "both have the new one" "$(module_says "$kver" mark;
+	module_says "$series.800-amd64" mark)" $'again\nagain'
 
 # --- the next point release --------------------------------------------------
 

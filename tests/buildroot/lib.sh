@@ -19,11 +19,11 @@ another_kernel() {
 	ln -s "$headers" "$root/lib/modules/$1/build"
 	[ -n "${2:-}" ] || return 0
 	common=$(sed -n 's,^include \(.*\)/Makefile$,\1,p' "$root$headers/Makefile")
-	mkdir "$root$common-$2"
-	ln -s "$common"/* "$root$common-$2"
-	rm "$root$common-$2/Makefile"
-	sed "s/^SUBLEVEL = .*/SUBLEVEL = $2/" "$common/Makefile" > "$root$common-$2/Makefile"
-	sed -i "s,$common/,$common-$2/," "$root$headers/Makefile"
+	mkdir "$root$headers-common"
+	ln -s "$common"/* "$root$headers-common"
+	rm "$root$headers-common/Makefile"
+	sed "s/^SUBLEVEL = .*/SUBLEVEL = $2/" "$common/Makefile" > "$root$headers-common/Makefile"
+	sed -i "s,$common/,$headers-common/," "$root$headers/Makefile"
 	sed -i "s/\" Debian .*\"/\" Debian $series.$2-1\"/" \
 		"$root$headers/include/generated/package.h"
 }
@@ -60,13 +60,19 @@ module_of() {
 	find "/lib/modules/$1/updates" -name 'ext4dio.ko*' 2> /dev/null
 }
 
+# module_says KERNEL FIELD: what its installed module says of itself.  ("modinfo -k" looks for it in
+# modules.dep, which comes with the kernel's image.)
+module_says() {
+	modinfo -F "$2" "$(module_of "$1")"
+}
+
 # modules: the kernels that have the module, and its version, on one line.
 modules() {
 	local kernel
 	for kernel in /lib/modules/*; do
 		kernel=${kernel##*/}
 		[ -z "$(module_of "$kernel")" ] ||
-			echo "$kernel $(modinfo -k "$kernel" -F version ext4dio)"
+			echo "$kernel $(module_says "$kernel" version)"
 	done | xargs
 }
 
