@@ -135,7 +135,9 @@ is "and DKMS knows nothing else" "$(dkms status ext4dio | sort)" "$(printf '%s\n
 
 # linux-source goes on to the next point release, and the mirror has no other.
 origin=$(modinfo -k "$kver" -F forked_from ext4dio)
-slim_source "$tarball" 250
+mv "$tarball" /root/source
+cp /var/lib/dpkg/status /root/status
+slim_source "$tarball" 250 /root/source
 sed -i "/^Package: linux-source-$series$/,/^$/s/^Version: .*/Version: $series.250-1/" \
 	/var/lib/dpkg/status
 ok "the next point release comes, and a newer version" install 0.3 "$next"
@@ -194,9 +196,10 @@ ok "with room" install 0.6 "$next"
 is "all have it that can be built" "$(modules)" "$kver 0.6 $other 0.3 $next 0.6"
 
 ok "dkms remove for one kernel" dkms remove ext4dio/0.6 -k "$kver"
-is "takes what was kept for it" "$(ls /var/lib/ext4dio)" "$next"
+is "takes what was kept for it" "$(ls /var/lib/ext4dio)" "$other"$'\n'"$next"
 rm -r "/lib/modules/$other"
 ok "a kernel goes, and all goes on" install 0.6 "$next"
+is "with all that was kept for it" "$(ls /var/lib/ext4dio)" "$next"
 is "DKMS has only what is left" "$(dkms status ext4dio)" \
 	"ext4dio/0.6, $next, $(uname -m): installed"
 ok "make dkms-remove for all of them" make dkms-remove
@@ -225,8 +228,10 @@ build() {
 	dkms build "ext4dio/$version" -k "${1:-$kver}"
 }
 
+# The source of the root's own kernel is back.
+mv /root/source "$tarball"
+cp /root/status /var/lib/dpkg/status
 register
-tarball=$(ls /usr/src/linux-source-"$series".tar.*)
 mv "$tarball" /root/
 dkms_says "no kernel source: skipped, names the package" 77 \
 	"skipped for kernel .*install the package linux-source-$series" build

@@ -28,11 +28,11 @@ another_kernel() {
 		"$root$headers/include/generated/package.h"
 }
 
-# slim_source FILE [SUBLEVEL]: what the fork reads of the tarball of linux-source, as FILE; of
-# another point release if SUBLEVEL is given.
+# slim_source FILE [SUBLEVEL [TARBALL]]: what the fork reads of the tarball of linux-source, which
+# may have gone to TARBALL, as FILE; of another point release if SUBLEVEL is given.
 slim_source() {
 	mkdir /tmp/slim
-	tar -xf "/usr/src/linux-source-$series.tar.xz" -C /tmp/slim \
+	tar -xf "${3:-/usr/src/linux-source-$series.tar.xz}" -C /tmp/slim \
 		--wildcards --no-wildcards-match-slash \
 		'*/Makefile' '*/fs/ext4/*.[ch]' '*/fs/ext4/Makefile' '*/include/trace/events/ext4.h'
 	[ -z "${2:-}" ] ||
