@@ -20,6 +20,13 @@ installed_module() {
 	module_of "$kver"
 }
 
+# suffix_of KERNEL: what follows ".ko" in the names of that kernel's own modules.
+suffix_of() {
+	local module
+	module=$(find "/lib/modules/$1/kernel" -name '*.ko*' -print -quit)
+	echo "${module##*.ko}"
+}
+
 # dkms_says DESC STATUS REGEX CMD...: CMD ends with STATUS and its output matches REGEX.
 dkms_says() {
 	local desc=$1 want=$2 regex=$3 output status=0
@@ -194,6 +201,13 @@ umount "$dir"
 mkdir -p "$dir"
 ok "with room" install 0.6 "$next"
 is "all have it that can be built" "$(modules)" "$kver 0.6 $other 0.3 $next 0.6"
+
+# The kernel's image comes after its headers: only now does dkms compress the module.
+mkdir -p "/lib/modules/$next/kernel"
+find "/lib/modules/$kver/kernel" -name 'crc*.ko*' -exec cp {} "/lib/modules/$next/kernel" \;
+ok "the image comes, and that kernel has the module again" install 0.6 "$next"
+is "as one file, like its others" "$(module_of "$next")" \
+	"/lib/modules/$next/updates/dkms/ext4dio.ko$(suffix_of "$kver")"
 
 ok "dkms remove for one kernel" dkms remove ext4dio/0.6 -k "$kver"
 is "takes what was kept for it" "$(ls /var/lib/ext4dio)" "$other"$'\n'"$next"
