@@ -95,8 +95,9 @@ for signal in INT TERM; do
 	env --default-signal=INT "$ab" run --device "$dev" --out "$OUT/cut" --jobs 1 --total 64M \
 		--workloads mixed > "$OUT/cut.txt" 2>&1 &
 	pid=$!
-	for ((i = 0; i < 200; i++)); do
-		! pgrep -x fio > /dev/null || break
+	# (The first fio of all only tells its version, before anything is mounted.)
+	for ((i = 0; i < $(longer 300); i++)); do
+		[ -z "$(left_behind)" ] || ! pgrep -x fio > /dev/null || break
 		sleep 0.1
 	done
 	ok "a run is under way" pgrep -x fio
