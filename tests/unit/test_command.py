@@ -123,6 +123,7 @@ class Usage(Command):
         """unknown workloads are named, also those of --aa"""
         self.refused(self.options("--workloads", "nothing"), "no workload 'nothing'", 1)
         self.refused(self.options("--aa", "nothing"), "no workload 'nothing'", 1)
+        self.refused(self.options("--aa", "none,mixed"), "no workload 'none'", 1)
         self.refused(self.options("--workloads", "device"), "need --device", 1)
 
     def test_version(self):

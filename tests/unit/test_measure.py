@@ -156,6 +156,8 @@ class Plan(Bench):
                          {("max", 0), ("50%", 50), ("70", 70)})
         texts = [text for _, text, seconds in self.calls if "rate_iops=25,25" in text]
         self.assertEqual(len(texts), 3)
+        result = self.bench(jobs=(3,), rate=["100", "1"], rounds=(1, 1))
+        self.assertEqual({r["rate"] for r in result["runs"]}, {99, 3})
 
 
 class Robust(Bench):

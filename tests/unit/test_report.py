@@ -108,7 +108,7 @@ class Table(unittest.TestCase):
         runs += made.rounds([300, 300], [301, 300], workload="mixed-uring", jobs=1)
         lines = report.table(made.result(runs))
         self.assertEqual(sum(line == "test 1, mixed" for line in lines), 1)
-        self.assertIn("300", line_with(lines, "io_uring 32  ext4   "))
+        self.assertIn("300", line_with(lines, "io_uring 32 ext4   "))
 
     def test_old(self):
         """a result of the first format has a table too"""
@@ -266,6 +266,9 @@ class Compare(unittest.TestCase):
         """a change that equal sides show too is none; nor is one of short runs"""
         noisy = made.result(made.rounds([100, 101, 99], [150, 151, 152], [140, 101, 100]))
         self.assertFalse(report.compare(good(), noisy)[1])
+        # Its rounds spread as far as the old ones.
+        apart = made.result(made.rounds([100, 101, 99], [150, 151, 201], [100, 101, 100]))
+        self.assertFalse(report.compare(good(), apart)[1])
         short = made.result(made.rounds([100, 101, 99], [150, 151, 152], wall_s=1))
         lines, worse = report.compare(good(), short)
         self.assertFalse(worse)

@@ -158,14 +158,16 @@ def table(result):
     limit = {(c.jobs, c.load, side): spread(c.values(side))[0] for c in analysis.cells
              for side in c.sides if c.workload == "overwrite"}
     indent = " " * 7
+    wide = max(len(load_text(c)) for c in analysis.cells)
     for title, cells in analysis.shapes().items():
+        unit = cells[0].facts["operation"] + "/s"
         lines += ["", title,
-                  f"{'jobs':>4}  {'by':<12} {'side':<22} {cells[0].facts['operation'] + '/s':>24}"
+                  f"{'jobs':>4}  {'by':<{wide}} {'side':<22} {unit:>24}"
                   f" {'p50':>8} {'p99':>8} {'p99.9':>8} {'CPU':>7}"]
         for cell in cells:
             for side in cell.sides:
                 runs = cell.runs_of(side)
-                line = (f"{cell.jobs:>4}  {load_text(cell):<12} {side:<22} "
+                line = (f"{cell.jobs:>4}  {load_text(cell):<{wide}} {side:<22} "
                         f"{rate(cell.values(side)):>24}"
                         + "".join(f" {span(cell.values(side, f)):>8}"
                                   for f in ("p50_us", "p99_us", "p999_us"))
@@ -366,7 +368,7 @@ STYLE = ("body{font-family:sans-serif;margin:2em}table{border-collapse:collapse;
          "svg{margin:.5em}.claim{font-weight:bold}")
 
 
-def row(cells, tag="td", kind=""):
+def html_row(cells, tag="td", kind=""):
     """A row of an HTML table; a cell (text, class) is text, else a number."""
     parts = []
     for cell in cells:
@@ -380,14 +382,14 @@ def html_tables(analysis):
     """A table a shape."""
     lines = []
     for title, cells in analysis.shapes().items():
-        lines += [f"<h2>{html.escape(title)}</h2>", "<table>", row(
+        lines += [f"<h2>{html.escape(title)}</h2>", "<table>", html_row(
             ["jobs", ("by", "t"), ("side", "t"), cells[0].facts["operation"] + "/s", "p50", "p99",
              "p99.9", "CPU", ("ratio", "t"), ("claims", "t"), ("locks", "t"),
              "lock wait", "drain wait"], "th")]
         for cell in cells:
             for side in cell.sides:
                 found = locking(cell.runs_of(side))
-                lines.append(row([
+                lines.append(html_row([
                     str(cell.jobs), (load_text(cell), "t"), (side, "t"), rate(cell.values(side)),
                     *(span(cell.values(side, f)) for f in ("p50_us", "p99_us", "p999_us")),
                     span(cell.values(side, "cpu_us_per_io")),

@@ -13,7 +13,7 @@ FORMAT = 2
 
 # What every result has; see ext4dio-ab(8).
 FIELDS = {"kernel", "cpus", "cpu", "date", "fio", "device", "modules", "settings", "sides",
-          "workloads", "runs"}
+          "workloads", "runs", "complete"}
 
 # What is asked about each side: the figure, its name, and what more or less of it is called.
 MEASURES = {"iops": ("IOPS", "faster", "slower"), "p50_us": ("p50", "higher", "lower"),
@@ -45,10 +45,11 @@ def check(result):
     if not FIELDS <= result.keys():
         raise KeyError
     for run in result["runs"]:
-        for field in ("jobs", "round", "ios", "refused", "wall_s", "iops"):
-            run[field] + 0
-        for field in ("p50_us", "p99_us", "p999_us", "cpu_us_per_io"):
-            run[field] is None or run[field] + 0
+        figures = [run[f] for f in ("jobs", "round", "ios", "refused", "wall_s", "iops")]
+        figures += [run[f] for f in ("p50_us", "p99_us", "p999_us", "cpu_us_per_io")
+                    if run[f] is not None]
+        if not all(isinstance(figure, (int, float)) for figure in figures):
+            raise TypeError
     Analysis(result)
 
 
