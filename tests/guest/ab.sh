@@ -106,7 +106,9 @@ refuses "a folder for the result that is a file" "^ext4dio-ab: .*File exists" \
 refuses "a size that is none" "'much' is no size" run "$OUT/x" --device "$disk" --region much
 is "all that has left the device alone" "$(sha256sum < "$disk")" "$before"
 refuses "mount options that do not work" "cannot mount ext4dio:nonsense: mount" \
-	run "$OUT/x" --device "$disk" --destroy --sides "ext4 ext4dio:nonsense"
+	run "$OUT/nonsense" --device "$disk" --destroy --sides "ext4 ext4dio:nonsense"
+says "what was measured before that is kept" "INCOMPLETE: cannot mount ext4dio:nonsense" \
+	"$ab" report "$OUT/nonsense/result.json"
 is "and nothing is left mounted" "$(left_behind)" ""
 refuses "a file that is no result" "is no result" "$ab" compare /etc/passwd /etc/passwd
 
@@ -144,8 +146,8 @@ EOF
 chmod +x /tmp/bin/umount
 echo "$dev" > /tmp/bin/device
 refuses "damage that a run leaves behind fails it" "left $dev damaged" \
-	env PATH="/tmp/bin:$PATH" "$ab" run --device "$dev" --out "$OUT/x" --jobs 1 --total 64k \
-	--workloads overwrite --aa none --warm-up 0 --rounds 1 --seconds 0.3 --destroy
+	env PATH="/tmp/bin:$PATH" "$ab" run --device "$dev" --out "$OUT/damaged" --destroy \
+	--jobs 1 --total 64k --workloads overwrite --aa none --warm-up 0 --rounds 1 --seconds 0.3
 
 # --- a folder ----------------------------------------------------------------
 
