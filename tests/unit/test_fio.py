@@ -2,9 +2,10 @@
 """What fio is given, and what is read from it."""
 
 import unittest
+from unittest import mock
 
 from ab.fio import measured
-from ab.workload import WORKLOADS, workload
+from ab.workload import WORKLOADS, Failure, workload
 
 
 def job(ios, start, runtime, bins, **more):
@@ -100,3 +101,27 @@ class JobFile(unittest.TestCase):
         names = [w.name for w in WORKLOADS]
         self.assertEqual(len(names), len(set(names)))
         self.assertLessEqual({w.shape for w in WORKLOADS}, {"", *names})
+
+
+class Written(unittest.TestCase):
+    def check(self, name, units, written, blocks):
+        """check_written(), where FIEMAP tells @blocks."""
+        with mock.patch("ab.workload.blocks_of", lambda path, size: blocks[:size // 4096]):
+            workload(name).check_written("/f", units, written)
+
+    def test_all_there(self):
+        """after a run that time has ended, what was written is there"""
+        self.check("mixed", 3, 2, "WWWWWU")
+        self.check("stripe", 2, 1, "WWWWWUUW")
+        self.check("append", 4, 2, "WWHHWW")
+        self.check("append-prealloc", 4, 2, "WWWWUUUU")
+        # More was zeroed than was asked for.
+        self.check("zeroing", 4, 1, "WWWW")
+
+    def test_missing(self):
+        """a block that is not there fails the run"""
+        for name, units, written, blocks in (
+                ("mixed", 3, 3, "WWWWWU"), ("stripe", 2, 2, "WWWWWUUW"),
+                ("append", 4, 2, "WWHHWU"), ("zeroing", 4, 2, "WUUU")):
+            with self.assertRaisesRegex(Failure, "blocks were not written", msg=name):
+                self.check(name, units, written, blocks)
