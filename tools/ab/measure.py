@@ -195,8 +195,8 @@ class Benchmark:
                 runs.append({"kind": kind, "workload": workload.name, "jobs": jobs, "load": load,
                              "rate": rate, "round": number, "side": side.name, "units": units,
                              "raw": keep.name, **run})
-                self.tell(workload, runs[-1], limit)
                 self.keep(runs)
+                self.tell(workload, runs[-1], limit)
             most = self.most_units(workload, jobs) if not workload.application else units
             if any(r["ran_out"] for r in runs) and units < most:
                 # Faster than the calibration: the round again, with a larger file.
@@ -231,7 +231,9 @@ class Benchmark:
             loads = 1 if workload.application else len(self.options["rate"])
             runs += (len(self.options["jobs"]) * loads * self.options["rounds"][1]
                      * (sides + (workload.name in self.options["aa"])))
-        seconds = (time.monotonic() - self.started) / self.done * max(runs - self.done, 0)
+        # (Not those of a round that is made again.)
+        done = len(self.result["runs"])
+        seconds = (time.monotonic() - self.started) / done * (runs - done)
         return f"at most {seconds / 60:.0f} min left" if seconds > 90 else (
             f"at most {seconds:.0f} s left")
 
