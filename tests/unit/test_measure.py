@@ -11,7 +11,7 @@ from unittest import mock
 from ab import measure
 from ab.environment import counted
 from ab.measure import Benchmark, schedule
-from ab.workload import Failure, Workload
+from ab.workload import Application, Failure, Workload
 
 
 class Target:
@@ -148,6 +148,23 @@ class Plan(Bench):
         for name in ("device", "overwrite", "mixed"):
             kinds = [r["kind"] for r in result["runs"] if r["workload"] == name]
             self.assertEqual(kinds.count("aa"), 2, name)
+
+    def test_application(self):
+        """an application runs as long as asked for, without calibration, at full speed only"""
+        asked = []
+
+        def run(_app, _folder, jobs, seconds, seed, _cache):
+            asked.append((jobs, seconds, seed))
+            return {"operations": 1500.0, "seconds": 5.0, "p99_us": 7.0, "p999_us": 9.0}
+        with mock.patch.object(Application, "run", run), \
+                mock.patch.object(Application, "require", lambda _: None):
+            result = self.bench(workloads=("rocksdb",), jobs=(2,), rounds=(2, 2),
+                                rate=["max", "50%"], warm_up=1)
+        self.assertEqual(asked, [(2, 5.0, 1)] * 5 + [(2, 5.0, 2)] * 3)
+        self.assertEqual({r["iops"] for r in result["runs"]}, {300.0})
+        self.assertEqual(result["runs"][0]["p99_us"], 7.0)
+        self.assertIsNone(result["runs"][0]["p999_us"])
+        self.assertEqual(result["workloads"]["rocksdb"]["operation"], "operations")
 
     def test_rate(self):
         """a share is one of what the slower side can do, the same for both"""
