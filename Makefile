@@ -8,7 +8,7 @@ BUILD	?= build/$(KVER)$(if $(WITHOUT),-without)
 ANY_RELEASE ?=
 ANY_BODY ?=
 KERNELS	?= $(shell tests/lab/lab list)
-BENCH	?= --total 16M
+BENCH	?=
 MINUTES	?= 60
 PREFIX	?= /usr/local
 DESTDIR	?=
@@ -99,7 +99,9 @@ install-tools:
 	ln -sf fsck.ext4dio "$(DESTDIR)$(PREFIX)/sbin/mkfs.ext4dio"
 	install tools/ext4dio-ab "$(share)/ext4dio"
 	ln -sf ../share/ext4dio/ext4dio-ab "$(DESTDIR)$(PREFIX)/sbin/ext4dio-ab"
-	install -m 644 $(addprefix tools/ab/,*.fio *.py *.sh) "$(share)/ext4dio/ab"
+	echo '$(version)' > "$(share)/ext4dio/version"
+	chmod 644 "$(share)/ext4dio/version"
+	install -m 644 $(addprefix tools/ab/,*.py *.sh) "$(share)/ext4dio/ab"
 	install tools/ab/*.app "$(share)/ext4dio/ab"
 	install -m 644 tools/*.5 "$(share)/man/man5"
 	install -m 644 tools/*.8 "$(share)/man/man8"
@@ -131,9 +133,13 @@ demo: deps
 	@tests/demo $(lastword $(KERNELS))
 
 #: make bench           the A/B benchmark in guests of KERNELS; report in build/bench (root)
-bench:
-	@tests/deps gnuplot-nox
+bench: deps
 	@tests/bench $(KERNELS) -- $(BENCH)
+
+#: make figures         what README's tables are made of, in build/figures: KERNELS, devices of
+#:                      2 ms and 8 ms; takes hours, and wants the machine for itself (root)
+figures: deps
+	@tests/figures $(KERNELS)
 
 #: make check           all tests, in guests of each kernel of KERNELS (root)
 check: deps
@@ -184,8 +190,8 @@ clean:
 #: XFSTESTS=FOLDER      a built xfstests
 #: XFSTESTS_ARGS="..."  for its check                          [-g quick]
 #: MKFS_OPTIONS, MOUNT_OPTIONS, HOURS, TEST_LIMIT   of xfstests: see tests/xfstests
-#: BENCH="ARGUMENTS"    for tools/ext4dio-ab run               [--total 16M]
+#: BENCH="ARGUMENTS"    for tools/ext4dio-ab run
 
 .PHONY: all help module fork product install uninstall dkms-install dkms-remove dkms-ready \
-	dkms-source install-tools uninstall-tools deb dist demo bench check check-all check-debug \
-	soak xfstests style deps clean
+	dkms-source install-tools uninstall-tools deb dist demo bench figures check check-all \
+	check-debug soak xfstests style deps clean

@@ -6,6 +6,6 @@ cd "$(dirname "$0")/.." || exit
 need_kernels
 # The tool asks little of the kernel; the newest one is enough.
 kernel=${EXT4DIO_KERNELS##* }
-relay "$kernel ab" tests/lab/lab run "$kernel" --timeout 900 --disk disk=512M \
+relay "$kernel ab" tests/lab/lab run "$kernel" --timeout 1800 --disk disk=512M \
 	--send tools tests/guest/ab.sh
 done_testing

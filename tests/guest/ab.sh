@@ -15,7 +15,8 @@ mkdir -p "$mnt"
 run() {
 	local out=$1
 	shift
-	"$ab" run --out "$out" --rounds 1 --warm-up 0 --total 256k --jobs 2 --aa none "$@"
+	"$ab" run --out "$out" --rounds 1 --warm-up 0 --total 256k --jobs 2 --aa none \
+		--seconds 0.3 "$@"
 }
 left_behind() {
 	grep ext4dio-ab /proc/mounts || true
@@ -25,23 +26,45 @@ left_behind() {
 # --- it measures -------------------------------------------------------------
 
 dev=$(null_blk_new ab 512 200)
-ok "all workloads run, with XFS as a third side" run "$OUT/all" --device "$dev" \
-	--sides "ext4 ext4dio xfs" --workloads all
-is "each on each side, the device once" \
-	"$(tail -n +2 "$OUT/all/result.csv" | cut -d, -f2,5 | sort | uniq -c | awk '{ print $1 }' |
-		sort | uniq -c | xargs)" "$((11 * 3 + 1)) 1"
+ok "all workloads run" run "$OUT/all" --device "$dev" --workloads all --sides ext4dio
+is "each once" "$(tail -n +2 "$OUT/all/result.csv" | cut -d, -f2)" \
+	"$("$ab" list | awk '$1 !~ /^(image|mariadb|rocksdb)$/ { print $1 }')"
+ok "and on each side, XFS as the third one" run "$OUT/sides" --device "$dev" --destroy \
+	--sides "ext4 ext4dio xfs" --workloads device,mixed
+is "the device once" "$(tail -n +2 "$OUT/sides/result.csv" | cut -d, -f2,5 | xargs)" \
+	"device,device mixed,ext4 mixed,ext4dio mixed,xfs"
+is "ext4dio has counted each of its writes, the others none" \
+	"$(awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; next }
+		FNR > 1 && $at["workload"] !~ /^(device|read|readwrite|uring-nowait)$/ {
+			all++
+			good += $5 == "ext4dio" ? $at["ios"] == $at["shared"] + $at["exclusive"] : \
+				$at["shared"] == ""
+		}
+		END { print all - good " wrong of " (all > 10) }' "$OUT"/{all,sides}/result.csv)" \
+	"0 wrong of 1"
 is "nothing is left mounted" "$(left_behind)" ""
 refuses "a result is not overwritten" "holds a result already" run "$OUT/all" --device "$dev" \
 	--destroy
 ok "two results are compared" "$ab" compare "$OUT/all/result.json" "$OUT/all/result.json"
 ok "pairs, a warm-up, A/A and mount options" "$ab" run --out "$OUT/pairs" --device "$dev" \
-	--destroy --rounds 2 --region 64k --jobs 1,2 --workloads overwrite \
+	--destroy --rounds 2 --region 64k --jobs 1,2 --workloads overwrite --seconds 0.3 \
 	--sides "ext4 ext4dio:noatime"
 is "give the runs that they should" \
-	"$(tail -n +2 "$OUT/pairs/result.csv" | cut -d, -f1 | sort | uniq -c | xargs)" "8 aa 8 ab"
+	"$(tail -n +2 "$OUT/pairs/result.csv" | cut -d, -f1 | sort | uniq -c | xargs)" "4 aa 8 ab"
 is "interleaved A B B A" \
 	"$(grep ^ab,overwrite,2 "$OUT/pairs/result.csv" | cut -d, -f4,5 | xargs)" \
 	'0,ext4 0,ext4dio:noatime 1,ext4dio:noatime 1,ext4'
+ok "the mount options are in the result, as they were mounted" \
+	grep -q '"ext4dio:noatime": ".*noatime' "$OUT/pairs/result.json"
+says "the counters tell what the locking does" \
+	"0\.0% shared, 100\.0% exclusive \(split\); waited [1-9]" run "$OUT/locks" --device "$dev" \
+	--destroy --workloads mixed --sides "ext4dio ext4dio:dio_policy=stock" --jobs 4
+says "a run takes its time, at a rate too" "equal load; p50" run "$OUT/rate" --device "$dev" \
+	--destroy --workloads mixed --rate max,50% --seconds 2
+is "each of them" "$(awk -F, 'NR > 1 { print ($10 >= 1.96 && $10 < 2.5) }' "$OUT/rate/result.csv" |
+	xargs)" "1 1 1 1"
+says "too short a run makes no claim" "too short: no claim" run "$OUT/short" \
+	--device "$dev" --destroy --workloads overwrite --rounds 2 --seconds 1
 wipefs -qa "$dev"
 
 # --- it is careful -----------------------------------------------------------
@@ -83,7 +106,9 @@ refuses "a folder for the result that is a file" "^ext4dio-ab: .*File exists" \
 refuses "a size that is none" "'much' is no size" run "$OUT/x" --device "$disk" --region much
 is "all that has left the device alone" "$(sha256sum < "$disk")" "$before"
 refuses "mount options that do not work" "cannot mount ext4dio:nonsense: mount" \
-	run "$OUT/x" --device "$disk" --destroy --sides "ext4 ext4dio:nonsense"
+	run "$OUT/nonsense" --device "$disk" --destroy --sides "ext4 ext4dio:nonsense"
+says "what was measured before that is kept" "INCOMPLETE: cannot mount ext4dio:nonsense" \
+	"$ab" report "$OUT/nonsense/result.json"
 is "and nothing is left mounted" "$(left_behind)" ""
 refuses "a file that is no result" "is no result" "$ab" compare /etc/passwd /etc/passwd
 
@@ -92,11 +117,12 @@ refuses "a file that is no result" "is no result" "$ab" compare /etc/passwd /etc
 for signal in INT TERM; do
 	wipefs -qa "$dev"
 	# A background process of a script ignores SIGINT unless told otherwise.
-	env --default-signal=INT "$ab" run --device "$dev" --out "$OUT/cut" --jobs 1 --total 64M \
-		--workloads mixed > "$OUT/cut.txt" 2>&1 &
+	env --default-signal=INT "$ab" run --device "$dev" --out "$OUT/cut-$signal" --jobs 1 \
+		--workloads overwrite --seconds 60 > "$OUT/cut.txt" 2>&1 &
 	pid=$!
-	for ((i = 0; i < 200; i++)); do
-		! pgrep -x fio > /dev/null || break
+	# (The first fio of all only tells its version, before anything is mounted.)
+	for ((i = 0; i < $(longer 300); i++)); do
+		[ -z "$(left_behind)" ] || ! pgrep -x fio > /dev/null || break
 		sleep 0.1
 	done
 	ok "a run is under way" pgrep -x fio
@@ -120,8 +146,8 @@ EOF
 chmod +x /tmp/bin/umount
 echo "$dev" > /tmp/bin/device
 refuses "damage that a run leaves behind fails it" "left $dev damaged" \
-	env PATH="/tmp/bin:$PATH" "$ab" run --device "$dev" --out "$OUT/x" --jobs 1 --total 64k \
-	--workloads overwrite --aa none --warm-up 0 --rounds 1 --destroy
+	env PATH="/tmp/bin:$PATH" "$ab" run --device "$dev" --out "$OUT/damaged" --destroy \
+	--jobs 1 --total 64k --workloads overwrite --aa none --warm-up 0 --rounds 1 --seconds 0.3
 
 # --- a folder ----------------------------------------------------------------
 

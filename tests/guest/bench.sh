@@ -9,7 +9,7 @@ set -euo pipefail
 
 latency=$1
 shift
-dev=$(null_blk_new bench 1024 $((latency * 1000)))
+dev=$(null_blk_new bench 2048 $((latency * 1000)))
 tools/ext4dio-ab run --device "$dev" --out "$OUT" \
 	--device-note "null_blk, memory-backed, $latency ms completion latency" \
 	"$@" |

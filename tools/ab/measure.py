@@ -1,214 +1,277 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The runs of a benchmark: in which order, how each is made, what is kept of it."""
+"""The runs of a benchmark: how long, in which order, how many."""
 
-import json
 import os
-import platform
-import subprocess
 import tempfile
 import time
-from pathlib import Path
 
-from .target import Side, tool
-from .workload import RUN_LIMIT_S, Failure, workload as find_workload
+from . import fio
+from .environment import counted, cpu_busy_s, dio_counters, machine, module_facts
+from .result import FORMAT, Cell, save
+from .stats import Ratio
+from .target import Side
+from .workload import Failure, workload as find_workload
 
-
-def cpu_busy_s():
-    """Seconds that all CPUs together were busy since boot, interrupts included."""
-    user, nice, system, _idle, _wait, irq, softirq = (
-        int(n) for n in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:8])
-    return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
+# A run that only finds out how fast a side is, in seconds at most.
+CALIBRATION_S = 1
+# The file has room for so much more than a run is expected to write.
+SLACK = 1.3
+# Rounds are added until the interval of each side's ratio is narrower than this, as a factor
+# from end to end: of the IOPS, or at a fixed rate of the p99, which spreads more.
+NARROW = {"iops": 1.10, "p99_us": 1.25}
 
 
 def run_application(workload, folder, jobs, seconds, seed, cache):
-    """One run of an application, told in the terms of run_fio(); its IOPS are its own
+    """One run of an application, told in the terms of fio.measured(); its IOPS are its own
     operations a second."""
-    busy = cpu_busy_s()
     got = workload.run(folder, jobs, seconds, seed, cache)
-    busy = cpu_busy_s() - busy
     return {
         "ios": int(got["operations"]), "refused": 0, "wall_s": got["seconds"],
         "iops": got["operations"] / got["seconds"],
-        **{key: got.get(key, 0.0) for key in ("p50_us", "p99_us", "p999_us")},
-        "cpu_us_per_io": busy * 1e6 / got["operations"],
+        **{name: got.get(name) if got["operations"] >= least else None
+           for name, (_, least) in fio.PERCENTILES.items()},
+        "ran_out": False,
     }
 
 
-def run_fio(workload, path, jobs, region, seed, raw):
-    """One run of a job file; a dictionary of what it measured.  @raw: where fio's own
-    JSON is kept."""
-    environment = dict(os.environ, **workload.environment(path, jobs, region, seed))
-    busy = cpu_busy_s()
-    try:
-        done = subprocess.run(["fio", "--output-format=json", workload.path.name],
-                              cwd=workload.path.parent, env=environment, timeout=RUN_LIMIT_S,
-                              capture_output=True, text=True)
-    except FileNotFoundError:
-        raise Failure("fio is missing: apt-get install fio") from None
-    except subprocess.TimeoutExpired:
-        raise Failure(f"{workload.name}: fio did not end within {RUN_LIMIT_S} s") from None
-    busy = cpu_busy_s() - busy
-    start = done.stdout.find("{")
-    if done.returncode or start < 0:
-        # With a job group each job says what went wrong.
-        lines = (done.stderr + done.stdout[:max(start, 0)]).strip().splitlines()
-        raise Failure(f"{workload.name}: fio: {lines[-1] if lines else done.returncode}")
-    raw.write_text(done.stdout[start:])
-    job, = json.loads(done.stdout[start:])["jobs"]
-    refused = job.get("total_err", 0)
-    kinds = [job[kind] for kind in ("read", "write") if job[kind]["total_ios"]]
-    ios = sum(kind["total_ios"] for kind in kinds)
-    main = max(kinds, key=lambda kind: kind["total_ios"])
-    # In whole ms; a run whose writes are all refused at once takes none.
-    seconds = max(max(kind["runtime"] for kind in kinds), 1) / 1000
-    latency = main["clat_ns"].get("percentile", {})
-    return {
-        "ios": ios, "refused": refused, "wall_s": seconds, "iops": (ios - refused) / seconds,
-        "p50_us": latency.get("50.000000", 0) / 1000,
-        "p99_us": latency.get("99.000000", 0) / 1000,
-        "p999_us": latency.get("99.900000", 0) / 1000,
-        "cpu_us_per_io": busy * 1e6 / ios,
-    }
-
-
-def schedule(sides, rounds):
-    """The order of one cell: A B, then B A, and so on, so that a drift meets both."""
-    for number in range(rounds):
-        for side in sides if number % 2 == 0 else reversed(sides):
-            yield number, side
+def schedule(sides, number, twice):
+    """The (kind, side) of round @number (0, 1, ...), the other way round in every second one,
+    so that a drift meets both.  @twice: the first side runs again at the end: A B A."""
+    order = [("ab", side) for side in sides] + ([("aa", sides[0])] if twice else [])
+    return order if number % 2 == 0 else order[::-1]
 
 
 class Benchmark:
-    """All runs of a benchmark on one target.
+    """All runs of a benchmark on one target; what is measured so far is always in @folder.
 
-    kind of a run: "ab" counts; "aa" is the first side against itself, the noise
-    floor; "warm-up" is thrown away.
+    kind of a run: "ab" counts; "aa" is the first side again, for the noise floor;
+    "warm-up" and "calibration" are thrown away.
     """
 
-    def __init__(self, target, sides, options, say):
+    def __init__(self, target, sides, options, folder, say):
         self.target, self.sides, self.options, self.say = target, sides, options, say
+        self.folder = folder
         self.workloads = [find_workload(name) for name in options["workloads"]]
         # What applications keep from run to run.
         self.cache = None
-        self.plan = list(self.planned())
-        self.started = None
+        self.done, self.started = 0, None
+        self.result = {
+            "format": FORMAT, "complete": False, "ended": "", **machine(),
+            "device": target.facts(),
+            "modules": {side.type: module_facts(side.type) for side in sides
+                        if isinstance(side, Side)},
+            "settings": options, "sides": [side.name for side in sides],
+            "workloads": {w.name: {"title": w.title, "operation": w.operation, "shape": w.shape,
+                                   "io": w.io} for w in self.workloads},
+            "mounted_as": target.mounted_as, "cells": [], "runs": [],
+        }
+        self.require_room()
 
-    def planned(self):
-        """(kind, workload, jobs, round, side) of every run, in order."""
-        counted, alone = self.options["rounds"], self.sides[0]
-        for _ in range(self.options["warm_up"]):
-            for side in self.sides:
-                yield "warm-up", self.workloads[-1], self.options["jobs"][-1], 0, side
-        for workload in self.workloads:
-            for jobs in self.options["jobs"]:
-                if workload.on_device:
-                    for number in range(counted):
-                        yield "ab", workload, jobs, number, None
-                    continue
-                if workload.name in self.options["aa"] and len(self.sides) > 1:
-                    for number, _ in schedule([alone, alone], counted):
-                        yield "aa", workload, jobs, number, alone
-                for number, side in schedule(self.sides, counted):
-                    yield "ab", workload, jobs, number, side
+    # --- room ------------------------------------------------------------------
 
-    def region(self, workload, jobs):
-        """Bytes of one job's region: as asked for, down to whole units, at least one."""
+    def least_units(self, workload, jobs):
+        """Units of each job's region as asked for, at least one."""
         wanted = self.options["region"] or self.options["total"] // jobs
-        region = max(wanted // workload.unit, 1) * workload.unit
-        if region * jobs > self.target.room():
-            raise Failure(f"{workload.name} with {jobs} jobs needs {region * jobs >> 20} MiB, "
-                          f"but only {self.target.room() >> 20} MiB are there; "
-                          "choose a smaller --region or --total, or fewer jobs")
-        return region
+        return max(wanted // workload.unit, 1)
 
-    def require_room(self, workload, jobs):
-        """Fail if a run would not fit."""
-        if not workload.application:
-            self.region(workload, jobs)
-        elif workload.room > self.target.room():
-            raise Failure(f"{workload.name} needs {workload.room >> 20} MiB, but only "
-                          f"{self.target.room() >> 20} MiB are there")
+    def most_units(self, workload, jobs):
+        """Units of each job's region that the target has room for."""
+        return self.target.room() // (workload.unit * jobs)
 
-    def one(self, workload, jobs, side, raw):
-        """Lay out, check, measure, check again."""
-        if workload.application:
-            with self.target.mounted(side) as path:
-                return run_application(workload, path, jobs, self.options["seconds"],
-                                       self.options["seed"], self.cache)
-        region = self.region(workload, jobs)
-        units = region // workload.unit * jobs
-        seed = self.options["seed"]
-        if workload.on_device:
-            return run_fio(workload, self.target.path, jobs, region, seed, raw)
-        with self.target.mounted(side) as path:
-            workload.lay_out(path, units)
-            inode = os.stat(path).st_ino
-            result = run_fio(workload, path, jobs, region, seed, raw)
-            if os.stat(path).st_ino != inode:
-                raise Failure("fio has laid the file out anew; the run does not count")
-            if workload.once:
-                if result["ios"] != units:
-                    raise Failure(f"{workload.name}: fio made {result['ios']} writes instead of "
-                                  f"{units}; the run does not count")
-                workload.check_written(path, units)
-            return result
-
-    def left(self, done):
-        """The time that the rest will take, at the pace so far."""
-        seconds = (time.monotonic() - self.started) / done * (len(self.plan) - done)
-        return f"{seconds / 60:.0f} min left" if seconds > 90 else f"{seconds:.0f} s left"
-
-    def measure(self, folder):
-        """Make all runs; the list of those that are kept, fio's JSON in @folder."""
-        runs = []
-        folder.mkdir(parents=True, exist_ok=True)
-        # Everything that is asked for has to fit before anything is done.
-        for _kind, workload, jobs, _number, _side in self.plan:
-            self.require_room(workload, jobs)
+    def require_room(self):
+        """Fail if what is asked for does not fit; before anything is done."""
         for workload in self.workloads:
             if workload.application:
                 workload.require()
+            for jobs in self.options["jobs"]:
+                room = self.target.room()
+                need = workload.room if workload.application else (
+                    self.least_units(workload, jobs) * workload.unit * jobs)
+                if need > room:
+                    raise Failure(f"{workload.name} with {jobs} jobs needs {need >> 20} MiB, but "
+                                  f"only {room >> 20} MiB are there; choose a smaller --region "
+                                  "or --total, or fewer jobs")
+
+    # --- one run ---------------------------------------------------------------
+
+    def one(self, workload, jobs, side, units, seconds, *, rate=0, seed=1, keep=None):
+        """Lay out, check, measure, check again; what was measured."""
+        if workload.on_device:
+            job = workload.job_file(self.target.path, jobs, units, seconds, seed, rate)
+            busy = cpu_busy_s()
+            run = fio.run(workload.name, job, seconds, workload.again, keep)
+            return self.with_cpu(run, busy, None)
+        with self.target.mounted(side) as path:
+            if not workload.application:
+                workload.lay_out(path, units * jobs)
+                inode = os.stat(path).st_ino
+                job = workload.job_file(path, jobs, units, seconds, seed, rate)
+            counters = dio_counters(path.parent)
+            busy = cpu_busy_s()
+            if workload.application:
+                run = run_application(workload, path, jobs, seconds, seed, self.cache)
+            else:
+                run = fio.run(workload.name, job, seconds, workload.again, keep)
+            run = self.with_cpu(run, busy, counted(counters, dio_counters(path.parent)))
+            if workload.application:
+                return run
+            if os.stat(path).st_ino != inode:
+                raise Failure("fio has laid the file out anew; the run does not count")
+            if not workload.again:
+                workload.check_written(path, units * jobs, run["ios"] - run["refused"])
+            return run
+
+    @staticmethod
+    def with_cpu(run, busy, counters):
+        """@run with what it cost; @busy: cpu_busy_s() before it."""
+        busy = cpu_busy_s() - busy
+        return {**run, "cpu_us_per_io": busy * 1e6 / run["ios"] if run["ios"] else None,
+                "counters": counters}
+
+    # --- a cell ----------------------------------------------------------------
+
+    def calibrate(self, workload, jobs, sides):
+        """How many units each job's region must have, and the operations a second of the
+        slowest side; a short run of each side tells."""
+        most, units = self.most_units(workload, jobs), self.least_units(workload, jobs)
+        seconds = min(CALIBRATION_S, self.options["seconds"])
+        rates = []
+        for side in sides:
+            while True:
+                run = self.one(workload, jobs, side, units, seconds)
+                # Half the time will do; less is mostly the start of the jobs.
+                if not run["ran_out"] or run["wall_s"] > seconds / 2 or units >= most:
+                    break
+                units = min(units * 4, most)
+            rates.append(run["iops"])
+        self.say(f"{workload.name}, {jobs} {count(jobs, 'job')}, calibration: "
+                 + ", ".join(f"{side.name} {rate:,.0f}/s" for side, rate in zip(sides, rates)))
+        return self.units_for(workload, jobs, max(rates)), min(rates)
+
+    def units_for(self, workload, jobs, rate):
+        """The region of each job, in units, for @rate operations a second."""
+        least = self.least_units(workload, jobs)
+        if workload.again or workload.application:
+            return least
+        wanted = int(rate * self.options["seconds"] * SLACK / jobs) + 1
+        return min(max(wanted, least), self.most_units(workload, jobs))
+
+    def measure(self, workload, jobs):
+        """All cells of one workload and number of jobs."""
+        sides = [type("Raw", (), {"name": "device"})] if workload.on_device else self.sides
+        full = slowest = None
+        for load in self.options["rate"]:
+            rate, units = 0, self.least_units(workload, jobs) if not workload.application else 1
+            calibrated = load == "max" and not workload.again or load.endswith("%")
+            if calibrated and not workload.application:
+                if full is None:
+                    full, slowest = self.calibrate(workload, jobs, sides)
+                units = full
+            if load != "max":
+                if workload.application:
+                    continue
+                rate = int(slowest * int(load[:-1]) / 100) if load.endswith("%") else int(load)
+                # Each job does a whole number a second.
+                rate = max(rate // jobs, 1) * jobs
+                units = self.units_for(workload, jobs, rate)
+            self.cell(workload, jobs, load, rate, sides, units)
+
+    def cell(self, workload, jobs, load, rate, sides, units):
+        """The rounds of one cell: as many as it takes, within the limits."""
+        key = workload.name, jobs, load
+        least, limit = self.options["rounds"]
+        twice = workload.name in self.options["aa"]
+        facts = {"workload": workload.name, "jobs": jobs, "load": load, "rate": rate,
+                 "stopped": ""}
+        self.result["cells"].append(facts)
+        number = 0
+        while number < limit:
+            runs = []
+            for kind, side in schedule(sides, number, twice):
+                self.done += 1
+                keep = self.folder / "fio" / f"{self.done:04}-{workload.name}"
+                run = self.one(workload, jobs, side, units, self.options["seconds"], rate=rate,
+                               seed=self.options["seed"] + number, keep=keep)
+                runs.append({"kind": kind, "workload": workload.name, "jobs": jobs, "load": load,
+                             "rate": rate, "round": number, "side": side.name, "units": units,
+                             "raw": keep.name, **run})
+                self.keep(runs)
+                self.tell(workload, runs[-1], limit)
+            most = self.most_units(workload, jobs) if not workload.application else units
+            if any(r["ran_out"] for r in runs) and units < most:
+                # Faster than the calibration: the round again, with a larger file.
+                self.result["runs"] = [r for r in self.result["runs"] if r not in runs]
+                units = min(units * 2, most)
+                continue
+            number += 1
+            if number >= least and narrow(Cell(self.result, key)):
+                break
+        facts["rounds"] = number
+        facts["stopped"] = "narrow" if narrow(Cell(self.result, key)) else "limit"
+        self.keep([])
+
+    def keep(self, runs):
+        """Put what was measured, and the last of @runs, into the file."""
+        self.result["runs"] += runs[-1:]
+        save(self.result, self.folder / "result.json")
+
+    def tell(self, workload, run, limit):
+        """Progress."""
+        note = " again, for the noise" if run["kind"] == "aa" else ""
+        load = "" if run["load"] == "max" else f", {run['rate']}/s asked for"
+        self.say(f"{run['workload']}, {run['jobs']} {count(run['jobs'], 'job')}{load}, round "
+                 f"{run['round'] + 1} of at most {limit}, {run['side']}{note}: {run['iops']:,.0f} "
+                 f"{workload.operation}/s, {self.left()}")
+
+    def left(self):
+        """The time that the rest will take at most, at the pace so far."""
+        runs = 0
+        for workload in self.workloads:
+            sides = 1 if workload.on_device else len(self.sides)
+            loads = 1 if workload.application else len(self.options["rate"])
+            runs += (len(self.options["jobs"]) * loads * self.options["rounds"][1]
+                     * (sides + (workload.name in self.options["aa"])))
+        # (Not those of a round that is made again.)
+        done = len(self.result["runs"])
+        seconds = (time.monotonic() - self.started) / done * (runs - done)
+        return f"at most {seconds / 60:.0f} min left" if seconds > 90 else (
+            f"at most {seconds:.0f} s left")
+
+    # --- all -------------------------------------------------------------------
+
+    def run(self):
+        """Make all runs; the result, which is in the folder too, also if it ends early."""
         self.started = time.monotonic()
-        for done, (kind, workload, jobs, number, side) in enumerate(self.plan, 1):
-            name = side.name if side else "device"
-            result = self.one(workload, jobs, side, folder / f"{done:04}-{workload.name}.json")
-            note = "" if kind == "ab" else f" ({kind})"
-            self.say(f"[{done}/{len(self.plan)}] {workload.name}, {jobs} jobs, {name}{note}: "
-                     f"{result['iops']:,.0f} {workload.operation}/s, {self.left(done)}")
-            if kind != "warm-up":
-                runs.append({"kind": kind, "workload": workload.name, "jobs": jobs,
-                             "round": number, "side": name, **result})
-        return runs
-
-    def result(self, folder):
-        """Measure, and put down everything that a reader has to know."""
-        facts = {
-            "kernel": platform.release(), "machine": platform.machine(),
-            "cpus": os.cpu_count(), "fio": tool("fio", "--version", why="fio").strip(),
-            "virtual": subprocess.run(["systemd-detect-virt"], capture_output=True, text=True)
-                       .stdout.strip() if Path("/usr/bin/systemd-detect-virt").exists() else "",
-            "cpu": next((line.split(":", 1)[1].strip()
-                         for line in Path("/proc/cpuinfo").read_text().splitlines()
-                         if line.startswith("model name")), ""),
-            "date": time.strftime("%Y-%m-%d %H:%M:%S %z"), "device": self.target.facts(),
-            "modules": {side.type: module_facts(side.type) for side in self.sides
-                        if isinstance(side, Side)},
-        }
-        with tempfile.TemporaryDirectory(prefix="ext4dio-ab-cache.") as self.cache:
-            runs = self.measure(folder / "fio")
-        return {
-            "format": 1, **facts, "settings": self.options,
-            "sides": [side.name for side in self.sides],
-            "titles": {w.name: w.title for w in self.workloads},
-            "operations": {w.name: w.operation for w in self.workloads}, "runs": runs,
-        }
+        last = self.workloads[-1]
+        try:
+            with tempfile.TemporaryDirectory(prefix="ext4dio-ab-cache.") as self.cache:
+                for _ in range(self.options["warm_up"]):
+                    jobs = self.options["jobs"][-1]
+                    units = 1 if last.application else self.least_units(last, jobs)
+                    for side in self.sides:
+                        self.one(last, jobs, side, units, self.options["seconds"])
+                for workload in self.workloads:
+                    for jobs in self.options["jobs"]:
+                        self.measure(workload, jobs)
+        except BaseException as error:
+            self.result["ended"] = str(error) or "interrupted"
+            if self.result["runs"]:
+                save(self.result, self.folder / "result.json")
+            raise
+        self.result["complete"] = True
+        save(self.result, self.folder / "result.json")
+        return self.result
 
 
-def module_facts(name):
-    """Version and origin of a module, as modinfo tells them."""
-    facts = {}
-    for field in ("version", "forked_from", "srcversion"):
-        done = subprocess.run(["modinfo", "-F", field, name], capture_output=True, text=True)
-        if done.returncode == 0 and done.stdout.strip():
-            facts[field] = done.stdout.strip()
-    return facts
+def count(number, word):
+    """"1 job", "2 jobs" without the number."""
+    return word if number == 1 else word + "s"
+
+
+def narrow(cell):
+    """Is the interval of the ratio of every side narrow enough?  True with one side, of
+    which there is no ratio."""
+    field = "iops" if cell.load == "max" else "p99_us"
+    ratios = [Ratio(cell.pairs(side, field)) for side in cell.sides[1:]]
+    # A side that does nothing, or has too few samples, will not with more rounds.
+    return all(r.width <= NARROW[field] for r in ratios if r.low is not None or r.count == 1)

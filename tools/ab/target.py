@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from .environment import chosen, read
 from .workload import Failure
 
 BLKGETSIZE64 = 0x80081272
@@ -54,6 +55,7 @@ class Side:
 
     @property
     def is_ext4(self):
+        """Is it one of those that mkfs.ext4 makes?"""
         return self.type.startswith("ext4")
 
 
@@ -75,6 +77,8 @@ class Device:
             raise Failure(f"{path} is not empty: it has {content}. Nothing was changed. "
                           "To have all of it destroyed add --destroy")
         self.folder = None
+        # As they were mounted, by side.
+        self.mounted_as = {}
 
     def refuse_in_use(self):
         """Mounted, swap, held by dm or md, a partition of it mounted: not ours."""
@@ -113,18 +117,12 @@ class Device:
         if not queue.exists():
             queue = queue.parent.resolve().parent / "queue"
 
-        def read(name):
-            with contextlib.suppress(OSError):
-                return (queue / name).read_text().strip()
-            return ""
-        chosen = re.search(r"\[(.*)\]", read("scheduler"))
-        model = queue.parent / "device/model"
         return {
             "path": str(self.path), "size": self.size,
-            "model": model.read_text().strip() if model.exists() else "",
-            "scheduler": chosen.group(1) if chosen else read("scheduler"),
-            "logical_block_size": read("logical_block_size"),
-            "rotational": read("rotational"), "write_cache": read("write_cache"),
+            "model": read(queue.parent / "device/model"),
+            "scheduler": chosen(read(queue / "scheduler")),
+            **{name: read(queue / name) for name in
+               ("logical_block_size", "rotational", "write_cache", "nr_requests")},
         }
 
     def room(self):
@@ -148,6 +146,8 @@ class Device:
             mount += ["-o", side.options]
         try:
             tool(*mount, self.path, self.folder, why=f"cannot mount {side.name}")
+            self.mounted_as[side.name] = tool("findmnt", "-no", "OPTIONS", self.folder,
+                                              why="cannot tell the mount options").strip()
             yield self.folder / "file"
             tool("umount", self.folder, why=f"cannot unmount {side.name}")
             tool(*check, why=f"{side.name} left {self.path} damaged")
@@ -177,23 +177,28 @@ class Folder:
             raise Failure(f"{self.file} is there already; remove it if nobody uses it")
         line = tool("findmnt", "-no", "FSTYPE,SOURCE,OPTIONS", "-T", self.path,
                     why=f"cannot tell what is mounted at {path}").split()
-        self.type, self.source, self.options = line[0], line[1], line[2]
+        self.type, self.source = line[0], line[1]
+        self.mounted_as = {self.type: line[2]}
 
     def facts(self):
-        return {"path": str(self.path), "source": self.source, "mount_options": self.options}
+        """What a reader of the result has to know of it."""
+        return {"path": str(self.path), "source": self.source}
 
     def room(self):
+        """Bytes that a file may have here."""
         state = os.statvfs(self.path)
         return state.f_bavail * state.f_frsize * 9 // 10
 
     @contextlib.contextmanager
     def mounted(self, _side):
+        """The path of the file that is measured."""
         try:
             yield self.file
         finally:
             self.clean_up()
 
     def clean_up(self):
+        """Remove what the benchmark has left; safe at any time."""
         if self.file.is_dir():
             shutil.rmtree(self.file)
         self.file.unlink(missing_ok=True)

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A workload: a fio job file of this folder with the file that it wants to find, or an
-application."""
+"""What is measured: the table of fio workloads, and applications (*.app)."""
 
 import contextlib
 import os
@@ -8,6 +7,7 @@ import re
 import shutil
 import signal
 import subprocess
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -19,49 +19,99 @@ class Failure(Exception):
     """Something that ends the benchmark, in words for the user."""
 
 
-# No run should come near it; a hang ends with an error instead of a night's waiting.
+# No application should come near it, in seconds; a hang ends with an error instead of a
+# night's waiting.
 RUN_LIMIT_S = 3600
 
 
+@dataclass(frozen=True)
 class Workload:
-    """A job file, and what its head promises.
+    """Writes of one kind by fio, and the file that they want to find.
 
-    ; title: TEXT
-    ; layout: LETTERS   of one unit, a letter per 4 KiB block: Written, Unwritten, Hole;
-                        A: the file is empty and the writes Append; "device": no file
-    ; once: yes|no      each unit is written once, so every block is written afterwards
+    Each job has a region of its own, one after the other, of whole units, and makes one
+    write (or read) in each unit; where the file grows, the jobs' writes alternate.
     """
+
+    name: str
+    title: str
+    # Of one unit, a letter per 4 KiB block: Written, Unwritten, Hole.  "A...": the file is
+    # empty and the writes append; "P...": into blocks preallocated beyond its end.  "":
+    # the device itself.
+    layout: str
+    # Bytes of a write, and where in the unit it begins.
+    size: int
+    at: int = 0
+    rw: str = "write"
+    engine: str = "psync"
+    depth: int = 1
+    # The same blocks may be written again, until the time is over.
+    again: bool = False
+    # More lines of the job file.
+    more: tuple = ()
+    # The workload whose table it stands in.
+    shape: str = ""
 
     application = False
     operation = "IO"
 
-    def __init__(self, name):
-        self.name = name
-        self.path = HERE / f"{name}.fio"
-        text = self.path.read_text()
-        head = dict(re.findall(r"^; (title|layout|once): *(.*)$", text, re.M))
-        self.title, self.layout = head["title"], head["layout"]
-        self.once = head["once"] == "yes"
-        self.on_device = self.layout == "device"
-        self.unit = 2 * BLOCK if self.on_device else len(self.layout) * BLOCK
+    @property
+    def on_device(self):
+        return not self.layout
 
-    def environment(self, path, jobs, region, seed):
-        """The variables of the job file; @region: bytes of one job, whole units."""
-        block = 2 * BLOCK
-        return {
-            "FILE": str(path), "JOBS": str(jobs), "SEED": str(seed),
-            "REGION": str(region), "REGION_LESS_512": str(region - 512),
-            "IOS": str(region // self.unit),
-            "STRIDE_LESS_BS": str((jobs - 1) * block), "STRIDE_SIZE": str(region * jobs),
-        }
+    @property
+    def grows(self):
+        return self.layout[:1] in ("A", "P")
+
+    @property
+    def unit(self):
+        """Bytes of a unit."""
+        return len(self.layout) * BLOCK or self.size
+
+    @property
+    def io(self):
+        """How a job makes its I/O, in words."""
+        return self.engine if self.depth == 1 else f"{self.engine} {self.depth}"
+
+    def job_file(self, path, jobs, units, seconds, seed, rate=0):
+        """The text for fio.  @units: of each job; @rate: operations a second of all jobs
+        together, in the long run, 0: as fast as it goes."""
+        region = units * self.unit
+        skip = self.unit * (jobs if self.grows else 1) - self.size
+        lines = [
+            "[global]", f"filename={path}", "direct=1", f"ioengine={self.engine}",
+            f"iodepth={self.depth}", "thread", f"numjobs={jobs}", f"randseed={seed}",
+            # With create_on_open fio neither extends nor lays out the file beforehand.
+            # (If it is shorter than a job's end, fio would unlink it.)
+            "allow_file_create=0", "create_on_open=1", "fallocate=none",
+            # From submission on: libaio can wait for a lock there.
+            "lat_percentiles=1", "clat_percentiles=0",
+            f"runtime={round(seconds * 1000)}ms", *self.more,
+            "", f"[{self.name}]",
+            f"rw={self.rw}" + (f":{skip}" if skip and self.rw == "write" else ""),
+            f"bs={self.size}", f"offset={self.at}",
+        ]
+        if self.grows:
+            lines += [f"size={region * jobs}", f"offset_increment={self.unit}"]
+        else:
+            lines += [f"size={region - self.at}", f"offset_increment={region}"]
+        lines.append("time_based" if self.again else f"number_ios={units}")
+        if rate:
+            # Jobs that write at even intervals would all write at the same instants.
+            share = rate // jobs
+            lines += [f"rate_iops={share},{share}", "rate_process=poisson"]
+        return "\n".join(lines) + "\n"
 
     def lay_out(self, path, units):
-        """Make the file anew, on disk, and check by FIEMAP that it is as wanted."""
+        """Make the file anew, on disk, and check by FIEMAP that it is as wanted; @units: of
+        all jobs."""
         size = units * self.unit
         data = os.urandom(CHUNK)
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
-            if self.layout[0] != "A":
+            if self.layout[0] == "P":
+                subprocess.run(["fallocate", "--keep-size", f"--length={size}", str(path)],
+                               check=True, capture_output=True)
+            elif self.layout[0] != "A":
                 os.ftruncate(fd, size)
             if "U" in self.layout:
                 os.posix_fallocate(fd, 0, size)
@@ -76,21 +126,62 @@ class Workload:
             os.fsync(fd)
             # The cache must not hold pages that direct writes would have to push out.
             os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+        except subprocess.CalledProcessError as error:
+            raise Failure(f"cannot lay out {path}: {error.stderr.decode().strip()}") from None
         except OSError as error:
             raise Failure(f"cannot lay out {path}, {size >> 20} MiB: {error.strerror}") from None
         finally:
             os.close(fd)
-        wanted = "" if self.layout[0] == "A" else self.layout * units
+        wanted = (self.layout * units).replace("A", "").replace("P", "U")
         if blocks_of(path, size) != wanted.rstrip("H" if set(wanted) == {"H"} else ""):
             raise Failure(f"{path} is not laid out as {self.layout}; the file system does not "
                           "keep such a layout, so nothing can be measured on it")
 
-    def check_written(self, path, units):
-        """After a run of a once-workload: every block is written, none missing."""
-        left = blocks_of(path, units * self.unit).count("W")
-        if left != units * len(self.layout):
-            raise Failure(f"{path}: {units * len(self.layout) - left} blocks were not written; "
+    def check_written(self, path, units, written):
+        """After @written writes into @units fresh units: no block of them is missing.  (More
+        can be there: ext4 may zero the rest of a short unwritten extent.)"""
+        fresh = len(self.layout) - self.layout.count("W")
+        wanted = units * self.layout.count("W") + written * fresh
+        found = blocks_of(path, units * self.unit).count("W")
+        if found < wanted:
+            raise Failure(f"{path}: {wanted - found} blocks were not written; "
                           "the run does not count")
+
+
+def queued(shape):
+    """The workload @shape by one of the queueing interfaces, 32 writes at once a job."""
+    return [replace(shape, name=f"{shape.name}-{name}", shape=shape.name, engine=engine, depth=32)
+            for name, engine in (("libaio", "libaio"), ("uring", "io_uring"))]
+
+
+MIXED = Workload("mixed", "test 1, mixed: aligned 8 KiB over [written][unwritten]", "WU", 8192)
+STRIPE = Workload("stripe", "test 2, stripe: 14,336 B at +512 of each 16 KiB "
+                  "[written][unwritten][unwritten][written]", "WUUW", 14336, at=512)
+
+# In the order of measuring.
+WORKLOADS = [
+    Workload("device", "the device itself: aligned 8 KiB", "", 8192, again=True),
+    Workload("overwrite", "pure overwrite: aligned 8 KiB over [written][written]", "WW", 8192,
+             again=True),
+    MIXED, *queued(MIXED),
+    STRIPE, *queued(STRIPE),
+    Workload("hole", "hole: aligned 8 KiB into a sparse file", "HH", 8192),
+    Workload("zeroing", "zeroing: 3,072 B at +512 of each unwritten 4 KiB block", "U", 3072,
+             at=512),
+    Workload("append", "append: 8 KiB at the end of the file, the jobs in turn", "AA", 8192),
+    Workload("append-prealloc", "append-prealloc: the same into blocks preallocated there", "PP",
+             8192),
+    Workload("read", "random 4 KiB reads of a written file", "W", 4096, rw="randread",
+             again=True),
+    Workload("readwrite", "mixed reads and writes, 70/30: random 4 KiB of a written file", "W",
+             4096, rw="randrw", again=True, more=("rwmixread=70",)),
+    Workload("uring-nowait", "io_uring, depth 32, RWF_NOWAIT: 4 KiB overwrites; a refused write "
+             "is not repeated", "W", 4096, engine="io_uring", depth=32, again=True,
+             more=("nowait=1", "continue_on_error=write", "ignore_error=,EAGAIN")),
+    Workload("vm", "virtual machine image: random 4 KiB into a sparse file, libaio, depth 16",
+             "H", 4096, rw="randwrite", engine="libaio", depth=16),
+]
+DEFAULT = ["device", "overwrite", "mixed", "stripe", "hole", "append", "append-prealloc"]
 
 
 class Application:
@@ -98,6 +189,8 @@ class Application:
 
     application = True
     on_device = False
+    again = True
+    io = shape = ""
 
     def __init__(self, name):
         self.name = name
@@ -117,7 +210,7 @@ class Application:
     def run(self, folder, jobs, seconds, seed, cache):
         """One run in @folder, which is made; what it measured."""
         os.mkdir(folder)
-        command = [str(a) for a in (self.path, folder, jobs, seconds, seed, cache)]
+        command = [str(a) for a in (self.path, folder, jobs, max(round(seconds), 1), seed, cache)]
         # A process group of its own: Ctrl-C comes to us, and we end all of it.
         child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                  text=True, start_new_session=True)
@@ -141,18 +234,18 @@ class Application:
 
 
 def names():
-    """All workloads: the device first, applications last."""
-    found = sorted(p.stem for p in HERE.glob("*.fio") if p.stem != "common")
-    order = ["device", "overwrite", "mixed", "stripe", "hole", "zeroing", "append"]
-    return (order + [name for name in found if name not in order]
-            + sorted(p.stem for p in HERE.glob("*.app")))
+    """All workloads, applications last."""
+    return [w.name for w in WORKLOADS] + sorted(p.stem for p in HERE.glob("*.app"))
 
 
 def workload(name):
     """The workload called @name."""
+    for found in WORKLOADS:
+        if found.name == name:
+            return found
     if name not in names():
         raise Failure(f"there is no workload '{name}'; there are: {', '.join(names())}")
-    return Application(name) if (HERE / f"{name}.app").exists() else Workload(name)
+    return Application(name)
 
 
 def blocks_of(path, size):

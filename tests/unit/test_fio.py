@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What fio is given, and what is read from it."""
+
+import unittest
+from unittest import mock
+
+from ab.fio import measured
+from ab.workload import WORKLOADS, Failure, workload
+
+
+def job(ios, start, runtime, bins, **more):
+    """A job in fio's JSON."""
+    nothing = {"total_ios": 0, "lat_ns": {}}
+    return {"jobname": "x", "job_start": start, "job_runtime": runtime, "read": nothing,
+            "write": {"total_ios": ios, "lat_ns": {"bins": bins}}, **more}
+
+
+class Measured(unittest.TestCase):
+    def test_time(self):
+        """the time is from the start of the first job to the end of the last"""
+        jobs = [job(1000, 100000, 5000, {"1000": 1000}), job(1000, 100040, 5003, {"1000": 1000})]
+        got = measured({"jobs": jobs}, 5, False)
+        self.assertAlmostEqual(got["wall_s"], 5.043)
+        self.assertAlmostEqual(got["iops"], 2000 / 5.043)
+        self.assertFalse(got["ran_out"])
+
+    def test_old_fio(self):
+        """an fio that does not tell starts: the longest job"""
+        jobs = [job(10, 0, 5000, {"1": 10}), job(10, 0, 5003, {"1": 10})]
+        for one in jobs:
+            del one["job_start"]
+        self.assertAlmostEqual(measured({"jobs": jobs}, 5, False)["wall_s"], 5.003)
+
+    def test_ran_out(self):
+        """a job that ended before its time had nothing left to write"""
+        jobs = [job(10, 0, 5000, {"1": 10}), job(10, 0, 3000, {"1": 10})]
+        self.assertTrue(measured({"jobs": jobs}, 5, False)["ran_out"])
+        self.assertFalse(measured({"jobs": jobs}, 5, True)["ran_out"])
+
+    def test_percentiles(self):
+        """a percentile is told from so many samples on that ten lie beyond it"""
+        def got(count):
+            bins = {"1000": count - 20, "5000": 15, "9000": 5}
+            return measured({"jobs": [job(count, 0, 5000, bins)]}, 5, False)
+        self.assertEqual((got(9999)["p50_us"], got(9999)["p999_us"]), (1, None))
+        self.assertEqual(got(10000)["p999_us"], 5)
+        self.assertIsNone(got(999)["p99_us"])
+        self.assertEqual(got(1000)["p99_us"], 5)
+
+    def test_refused(self):
+        """a run in which everything is refused is a result"""
+        got = measured({"jobs": [job(500, 0, 5000, {"1": 500}, total_err=500)]}, 5, True)
+        self.assertEqual((got["refused"], got["iops"]), (500, 0))
+        got = measured({"jobs": [job(0, 0, 0, {}, total_err=500)]}, 5, True)
+        self.assertEqual((got["ios"], got["iops"], got["p50_us"]), (0, 0, None))
+
+
+class JobFile(unittest.TestCase):
+    def lines(self, name, **more):
+        """The job file of two jobs with 100 units."""
+        options = {"path": "/f", "jobs": 2, "units": 100, "seconds": 5, "seed": 7, **more}
+        return workload(name).job_file(**options).splitlines()
+
+    def test_stripe(self):
+        """what lies between the writes is skipped, and the last one ends in the region"""
+        lines = self.lines("stripe")
+        for line in ("rw=write:2048", "bs=14336", "offset=512", f"size={100 * 16384 - 512}",
+                     f"offset_increment={100 * 16384}", "number_ios=100", "runtime=5000ms",
+                     "ioengine=psync", "randseed=7", "numjobs=2", "filename=/f"):
+            self.assertIn(line, lines)
+        self.assertNotIn("time_based", lines)
+
+    def test_append(self):
+        """the jobs' appends alternate"""
+        lines = self.lines("append")
+        for line in ("rw=write:8192", "offset=0", "offset_increment=8192", "number_ios=100",
+                     f"size={2 * 100 * 8192}"):
+            self.assertIn(line, lines)
+        self.assertIn("rw=write", self.lines("append", jobs=1))
+
+    def test_again(self):
+        """overwrites go on until the time is over"""
+        lines = self.lines("overwrite")
+        self.assertIn("time_based", lines)
+        self.assertFalse([x for x in lines if x.startswith("number_ios")])
+
+    def test_rate(self):
+        """a rate is divided among the jobs, which write at random intervals"""
+        lines = self.lines("mixed", rate=300)
+        self.assertIn("rate_iops=150,150", lines)
+        self.assertIn("rate_process=poisson", lines)
+        self.assertFalse([x for x in self.lines("mixed") if x.startswith("rate")])
+
+    def test_queued(self):
+        """mixed by io_uring differs by the engine alone"""
+        lines = [x for x in self.lines("mixed-uring") if x not in self.lines("mixed")]
+        self.assertEqual(lines, ["ioengine=io_uring", "iodepth=32", "[mixed-uring]"])
+
+    def test_names(self):
+        """every name is there once, and every shape is a workload"""
+        names = [w.name for w in WORKLOADS]
+        self.assertEqual(len(names), len(set(names)))
+        self.assertLessEqual({w.shape for w in WORKLOADS}, {"", *names})
+
+
+class Written(unittest.TestCase):
+    def check(self, name, units, written, blocks):
+        """check_written(), where FIEMAP tells @blocks."""
+        with mock.patch("ab.workload.blocks_of", lambda path, size: blocks[:size // 4096]):
+            workload(name).check_written("/f", units, written)
+
+    def test_all_there(self):
+        """after a run that time has ended, what was written is there"""
+        self.check("mixed", 3, 2, "WWWWWU")
+        self.check("stripe", 2, 1, "WWWWWUUW")
+        self.check("append", 4, 2, "WWHHWW")
+        self.check("append-prealloc", 4, 2, "WWWWUUUU")
+        # More was zeroed than was asked for.
+        self.check("zeroing", 4, 1, "WWWW")
+
+    def test_missing(self):
+        """a block that is not there fails the run"""
+        for name, units, written, blocks in (
+                ("mixed", 3, 3, "WWWWWU"), ("stripe", 2, 2, "WWWWWUUW"),
+                ("append", 4, 2, "WWHHWU"), ("zeroing", 4, 2, "WUUU")):
+            with self.assertRaisesRegex(Failure, "blocks were not written", msg=name):
+                self.check(name, units, written, blocks)
