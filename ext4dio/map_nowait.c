@@ -112,12 +112,13 @@ ext4dio_lblk_t ext4dio_cache_hole(struct inode *inode, ext4dio_lblk_t lblk, u64 
 	es_entry es;
 
 	len = min_t(u64, len, EXT_MAX_BLOCKS - lblk);
+	/* What it finds may lie behind the range. */
 	ext4dio_es_find_extent_range(inode, es_any, lblk, lblk + len - 1, &es);
 	if (es.es_len) {
 		/* It has come there since the cache was asked. */
 		if (es.es_lblk <= lblk)
 			return min_t(u64, len, es.es_lblk + es.es_len - lblk);
-		len = es.es_lblk - lblk;
+		len = min_t(u64, len, es.es_lblk - lblk);
 	}
 	ext4dio_es_cache_extent(inode, lblk, len, ~0, EXTENT_STATUS_HOLE);
 	return len;

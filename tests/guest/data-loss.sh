@@ -100,6 +100,33 @@ for type in $TYPES; do
 	umount "$mnt"
 	fsck_clean /dev/ram0
 done
+# A hole of a file without extents goes into the cache as long as it is, not up to the next
+# block that is known.  (Direct reads: nothing is read, and so known, ahead.)
+block() {
+	dd if="$mnt/file" iflag=direct bs=1k skip="$1" count=1 status=none
+}
+for type in $TYPES; do
+	mkfs.ext4 -qF -b 1024 -O ^extents,^64bit /dev/ram0
+	mount -t $type /dev/ram0 "$mnt"
+	for at in 0 5 10 300 700; do
+		xfs_io -f -c "pwrite -q -S 0x57 ${at}k 1k" "$mnt/file"
+	done
+	for order in "10 2 5" "700 11 300" "300 12 299 10" "0 700 400 300"; do
+		umount "$mnt"
+		mount -t $type /dev/ram0 "$mnt"
+		for at in $order; do
+			got=$(block "$at" | tr '\0W' .W | head -c 1)
+			case $at in
+			0 | 5 | 10 | 300 | 700) want=W ;;
+			*) want=. ;;
+			esac
+			is "$type: blocks $order of a file without extents: $at" "$got" $want
+		done
+	done
+	umount "$mnt"
+	fsck_clean /dev/ram0
+done
+
 # NOWAIT: all or nothing, and with lazytime no timestamp stands against it.
 for type in $TYPES; do
 	mkfs.ext4 -qF -b 4096 /dev/ram0
