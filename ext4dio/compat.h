@@ -19,6 +19,16 @@
  */
 #define EXT4DIO_STOCK_IS_OLD	(LINUX_VERSION_CODE < KERNEL_VERSION(6, 4, 0))
 
+/*
+ * What turns unwritten into written, as stock ext4 asks for it: newer ones do not have it fill
+ * the extent status cache.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(7, 0, 0)
+#define EXT4DIO_CONVERT		EXT4_GET_BLOCKS_IO_CONVERT_EXT
+#else
+#define EXT4DIO_CONVERT		(EXT4_GET_BLOCKS_IO_CONVERT_EXT | EXT4_EX_NOCACHE)
+#endif
+
 /* RWF_ATOMIC is of 6.11, and of 6.13 for ext4. */
 #ifndef IOCB_ATOMIC
 #define IOCB_ATOMIC	0

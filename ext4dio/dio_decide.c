@@ -2,13 +2,33 @@
 /* The layered decision of SPEC section 2; see dio_decide.h for the terms. */
 #include "dio_decide.h"
 
-/* The first fact that stands against the shared lock. */
-static enum dio_reason dio_reason(const struct dio_facts *f)
+/* What stands against the shared lock for a write that extends the file. */
+static enum dio_reason dio_extend_reason(enum dio_policy policy, const struct dio_facts *f)
 {
+	if (policy != DIO_POLICY_OVERLAP)
+		return DIO_EXCL_EXTEND;
+	if (f->append)
+		return DIO_EXCL_APPEND;
+	if (f->partial_end)
+		return DIO_EXCL_PARTIAL_END;
+	if (f->no_extents)
+		return DIO_EXCL_NO_EXTENTS;
+	if (f->fast_commit)
+		return DIO_EXCL_FAST_COMMIT;
+	return DIO_SHARED_EXTEND;
+}
+
+/* The first fact that stands against the shared lock. */
+static enum dio_reason dio_reason(enum dio_policy policy, const struct dio_facts *f)
+{
+	enum dio_reason extend = dio_extend_reason(policy, f);
+
 	if (f->security)
 		return f->nowait ? DIO_AGAIN_SECURITY : DIO_EXCL_SECURITY;
-	if (f->extends)
-		return f->nowait ? DIO_AGAIN_EXTEND : DIO_EXCL_EXTEND;
+	if (f->extends && f->nowait)
+		return DIO_AGAIN_EXTEND;
+	if (f->extends && extend != DIO_SHARED_EXTEND)
+		return extend;
 	if (f->unaligned && f->zeroes)
 		return f->nowait ? DIO_AGAIN_ZEROING : DIO_EXCL_ZEROING;
 	if (f->mixed)
@@ -21,7 +41,7 @@ static enum dio_reason dio_reason(const struct dio_facts *f)
 		return DIO_AGAIN_EOF;
 	if (f->nowait && f->unmapped)
 		return DIO_AGAIN_UNMAPPED;
-	return DIO_SHARED;
+	return f->extends ? DIO_SHARED_EXTEND : DIO_SHARED;
 }
 
 /**
@@ -43,18 +63,20 @@ static enum dio_reason dio_reason(const struct dio_facts *f)
  */
 struct dio_decision ext4dio_dio_decide(enum dio_policy policy, const struct dio_facts *facts)
 {
-	struct dio_decision d = { .reason = dio_reason(facts) };
+	struct dio_decision d = { .reason = dio_reason(policy, facts) };
 	/* Blocks of others are zeroed: those must not be in flight. */
 	bool zeroes = (facts->unaligned && facts->zeroes) || facts->mixed;
+	/* It is waited for in any case: i_size moves when the data is on disk. */
+	bool alone = facts->extends && dio_extend_reason(policy, facts) != DIO_SHARED_EXTEND;
 
 	if (facts->nowait) {
 		d.again = d.reason != DIO_SHARED;
 		return d;
 	}
-	d.exclusive_io = facts->extends || zeroes || facts->scarce;
+	d.exclusive_io = alone || zeroes || facts->scarce;
 	d.exclusive = facts->security || facts->split || d.exclusive_io;
 	d.drain = zeroes || facts->scarce;
-	d.wait = d.exclusive_io || facts->eof;
+	d.wait = d.exclusive_io || facts->extends || facts->eof;
 	if (policy == DIO_POLICY_STOCK) {
 		d.exclusive_io = d.exclusive;
 		d.drain |= facts->unaligned && facts->split;

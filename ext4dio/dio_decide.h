@@ -17,13 +17,16 @@
 
 /**
  * enum dio_policy - by which rule a mount decides
- * @DIO_POLICY_SHARED: shared unless something stands against it; the default
+ * @DIO_POLICY_OVERLAP: shared wherever that is sound, also where the file grows; the default
+ * @DIO_POLICY_SHARED: the rule of Linux 7.3: shared unless the write extends the file, zeroes
+ *                     part of a block or drops privileges
  * @DIO_POLICY_STOCK: as stock ext4 before Linux 7.3: shared only where one lookup finds
  *                    all of the range in one extent of one kind (before 6.4: of the kind
  *                    written, and the write is aligned).  What a write must be exclusive
  *                    for under the other policy, it is exclusive for here.
  */
 enum dio_policy {
+	DIO_POLICY_OVERLAP,
 	DIO_POLICY_SHARED,
 	DIO_POLICY_STOCK,
 	DIO_POLICIES,
@@ -33,11 +36,15 @@ enum dio_policy {
  * struct dio_facts - what is known of one direct write under i_rwsem
  * @security: file privileges (suid, sgid, capabilities) may have to be dropped
  * @extends: it ends past i_size or past i_disksize
+ * @append: with O_APPEND; this and the next three are true only where @extends is
+ * @partial_end: it begins or ends, or the file ends, within a block or a page
+ * @no_extents: the inode maps its blocks without extents
+ * @fast_commit: the mount uses fast commits
  * @unaligned: offset or length is no multiple of the file system block size
  * @zeroes: iomap would zero the rest of a partly covered block; looked up, and
  *          true, only for unaligned writes
- * @mixed: an atomic write (RWF_ATOMIC) of several blocks, and one lookup does not find all
- *         of them in one extent: what is not written would be zeroed first
+ * @mixed: an atomic write (RWF_ATOMIC) that extends, or one of several blocks, and one lookup
+ *         does not find all of them in one extent: what is not written would be zeroed first
  * @scarce: its conversion may find no block for the extent tree and have to zero the rest
  *          of the extent: some block of the range is not written, and there are few free
  *          blocks, or that has happened already
@@ -52,6 +59,10 @@ enum dio_policy {
 struct dio_facts {
 	bool security;
 	bool extends;
+	bool append;
+	bool partial_end;
+	bool no_extents;
+	bool fast_commit;
 	bool unaligned;
 	bool zeroes;
 	bool mixed;
@@ -70,8 +81,13 @@ struct dio_facts {
  * -EAGAIN because of IOCB_NOWAIT, before anything is written:
  *
  *	SHARED		nothing stands against the shared lock
+ *	SHARED_EXTEND	nor does it where the file grows; waited for (%DIO_POLICY_OVERLAP)
  *	EXCL_SECURITY	exclusive for the check that drops privileges
- *	EXCL_EXTEND	exclusive because the file grows
+ *	EXCL_EXTEND	exclusive because the file grows (other policies)
+ *	EXCL_APPEND	exclusive because it is to go where the file ends (O_APPEND)
+ *	EXCL_PARTIAL_END exclusive because the file grows from, to or by part of a block or page
+ *	EXCL_NO_EXTENTS	exclusive because a file without extents grows
+ *	EXCL_FAST_COMMIT exclusive because the file grows on a mount with fast commits
  *	EXCL_ZEROING	exclusive because part of a block is zeroed
  *	EXCL_ATOMIC	exclusive because it is atomic and blocks of it are zeroed first
  *	EXCL_SCARCE	exclusive because blocks are scarce, see zeroout.c
@@ -93,8 +109,13 @@ struct dio_facts {
  */
 #define DIO_REASONS(R)				\
 	R(SHARED,	  shared)		\
+	R(SHARED_EXTEND,  shared_extend)	\
 	R(EXCL_SECURITY,  exclusive_security)	\
 	R(EXCL_EXTEND,	  exclusive_extend)	\
+	R(EXCL_APPEND,	  exclusive_append)	\
+	R(EXCL_PARTIAL_END, exclusive_partial_end)	\
+	R(EXCL_NO_EXTENTS, exclusive_no_extents)	\
+	R(EXCL_FAST_COMMIT, exclusive_fast_commit)	\
 	R(EXCL_ZEROING,	  exclusive_zeroing)	\
 	R(EXCL_ATOMIC,	  exclusive_atomic)	\
 	R(EXCL_SCARCE,	  exclusive_scarce)	\

@@ -10,6 +10,7 @@
 #include "dio_mount.h"
 
 static const char * const dio_policy_names[] = {
+	[DIO_POLICY_OVERLAP] = "overlap",
 	[DIO_POLICY_SHARED] = "shared",
 	[DIO_POLICY_STOCK] = "stock",
 };
@@ -308,7 +309,7 @@ bool ext4dio_dio_parse_option(struct fs_context *fc, struct fs_parameter *param,
 		return true;
 	*result = match_string(dio_policy_names, ARRAY_SIZE(dio_policy_names), param->string);
 	if (*result < 0) {
-		*result = invalf(fc, "EXT4DIO-fs: dio_policy=%s: expected shared or stock",
+		*result = invalf(fc, "EXT4DIO-fs: dio_policy=%s: expected overlap, shared or stock",
 				 param->string);
 		return true;
 	}
@@ -323,9 +324,9 @@ bool ext4dio_dio_parse_option(struct fs_context *fc, struct fs_parameter *param,
  * @sb: the mount's
  * @options: as parsed
  *
- * A policy that changes while writes run meets each write before or after its decision;
- * writes of both policies are safe beside each other, for what one must be exclusive
- * for the other is as well.
+ * A policy that changes while writes run meets each write before or after its decision.
+ * Writes of all policies are safe beside each other: what a write must have the lock
+ * exclusively for does not depend on the policies of others.
  */
 void ext4dio_dio_apply_options(struct super_block *sb, struct dio_options *options)
 {
@@ -359,7 +360,7 @@ void ext4dio_dio_show_options(struct seq_file *seq, struct super_block *sb, int 
 {
 	enum dio_policy policy = READ_ONCE(EXT4_SB(sb)->s_dio_policy);
 
-	if (nodefs || policy != DIO_POLICY_SHARED)
+	if (nodefs || policy != DIO_POLICY_OVERLAP)
 		seq_printf(seq, "%cdio_policy=%s", nodefs ? '\n' : ',',
 			   dio_policy_names[policy]);
 }

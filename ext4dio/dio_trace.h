@@ -19,6 +19,9 @@
 #endif
 
 DIO_REASONS(DIO_REASON_DEFINE)
+TRACE_DEFINE_ENUM(DIO_POLICY_OVERLAP);
+TRACE_DEFINE_ENUM(DIO_POLICY_SHARED);
+TRACE_DEFINE_ENUM(DIO_POLICY_STOCK);
 
 /**
  * ext4dio_dio_decision - a direct write was decided on
@@ -51,18 +54,24 @@ TRACE_EVENT(ext4dio_dio_decision,
 				 facts->unaligned << 2 | facts->zeroes << 3 |
 				 facts->split << 4 | facts->nowait << 5 |
 				 facts->unmapped << 6 | facts->scarce << 7 |
-				 facts->eof << 8 | facts->mixed << 9;
+				 facts->eof << 8 | facts->mixed << 9 |
+				 facts->append << 10 | facts->partial_end << 11 |
+				 facts->no_extents << 12 | facts->fast_commit << 13;
 		__entry->how = how->again | how->exclusive << 1 |
 			       how->exclusive_io << 2 | how->drain << 3 | how->wait << 4;
 	),
 	TP_printk("dev %d,%d ino %llu pos %lld len %zu policy %s reason %s facts %s how %s",
 		  MAJOR(__entry->dev), MINOR(__entry->dev), __entry->ino, __entry->pos,
-		  __entry->len, __entry->policy ? "stock" : "shared",
+		  __entry->len,
+		  __print_symbolic(__entry->policy, { DIO_POLICY_OVERLAP, "overlap" },
+				   { DIO_POLICY_SHARED, "shared" }, { DIO_POLICY_STOCK, "stock" }),
 		  __print_symbolic(__entry->reason, DIO_REASONS(DIO_REASON_SYMBOL) { -1, "" }),
 		  __print_flags(__entry->facts, "|", { 1, "security" }, { 2, "extends" },
 				{ 4, "unaligned" }, { 8, "zeroes" }, { 16, "split" },
 				{ 32, "nowait" }, { 64, "unmapped" }, { 128, "scarce" },
-				{ 256, "eof" }, { 512, "mixed" }),
+				{ 256, "eof" }, { 512, "mixed" }, { 1024, "append" },
+				{ 2048, "partial_end" }, { 4096, "no_extents" },
+				{ 8192, "fast_commit" }),
 		  __print_flags(__entry->how, "|", { 1, "again" }, { 2, "exclusive" },
 				{ 4, "exclusive_io" }, { 8, "drain" }, { 16, "wait" }))
 );

@@ -9,12 +9,13 @@
  *    i_rwsem exclusively and then wait for i_dio_count to drop to zero.  Under
  *    the shared lock none of them runs; after it is dropped, iomap's
  *    inode_dio_begin() keeps them waiting until the last bio has completed.  So a
- *    written block stays written and i_size stays while a direct write needs it.
+ *    written block stays written, and i_size does not shrink, while a direct write needs it.
  *  - Allocation, and conversion from unwritten to written, change the extent tree
  *    under i_data_sem, each in a journal handle of the task that does it.  Shared
  *    writers may do both at once, in any order, to different blocks.
- *  - i_size, i_disksize and the orphan list change only for a write that extends
- *    the file; that one is exclusive and waited for.
+ *  - i_size and i_disksize change only at the end of a write that extends the file, while
+ *    it still holds the lock: every such write is waited for.  Under the shared lock they
+ *    only grow.  See dio_write_extending().
  *  - An atomic write to more than one extent has what is not written zeroed before it,
  *    blocks of other writes among it; it is alone like the next.
  *  - Whoever moves i_size from within a block zeroes the rest of that block through the
@@ -82,7 +83,7 @@ static bool dio_zeroes(struct inode *inode, loff_t pos, size_t len, bool nowait)
 	bool tail = (pos + len) & (i_blocksize(inode) - 1);
 	unsigned int mapped;
 
-	if (pos + len > i_size_read(inode))
+	if (pos + (loff_t)len > i_size_read(inode))
 		return true;
 	if (head) {
 		if (!dio_written(inode, first, last - first + 1, nowait, &mapped))
@@ -149,6 +150,12 @@ static bool dio_split(struct inode *inode, loff_t pos, size_t len, bool nowait)
 	return EXT4DIO_STOCK_IS_OLD && (unaligned || !(map.m_flags & EXT4_MAP_MAPPED));
 }
 
+/* The larger of a page and a block, in bytes. */
+static loff_t dio_page_or_block(struct inode *inode)
+{
+	return max_t(loff_t, PAGE_SIZE, i_blocksize(inode));
+}
+
 /*
  * dio_eof - does a write that does not extend touch the block that i_size lies in?
  *
@@ -160,12 +167,13 @@ static bool dio_split(struct inode *inode, loff_t pos, size_t len, bool nowait)
  * Writes that began when i_size was another do not touch the block that it lies in now:
  * it can only have grown since, for a truncate that makes a file smaller waits for all.
  *
- * Context: i_rwsem held, so that i_size stays.
+ * Context: i_rwsem held, so that i_size stays, or grows from one multiple of
+ * dio_page_or_block() to another.
  */
 static bool dio_eof(struct inode *inode, loff_t pos, size_t len)
 {
 	loff_t size = i_size_read(inode);
-	loff_t within = size & (max_t(loff_t, PAGE_SIZE, i_blocksize(inode)) - 1);
+	loff_t within = size & (dio_page_or_block(inode) - 1);
 
 	return within && pos + (loff_t)len > size - within;
 }
@@ -178,12 +186,12 @@ static bool dio_eof(struct inode *inode, loff_t pos, size_t len)
  * them those that writes in flight go to.  So where one lookup does not find the range in
  * one extent, nothing may be in flight.  If it is written, it stays as it is; unwritten, it
  * can still fall apart when a write to a part of it completes, which is why iomap_begin
- * refuses under the shared lock what this has not seen.  Past the end of the file it
- * converts what is unwritten.
+ * refuses under the shared lock what this has not seen.  Past EOF, where what is
+ * unwritten is converted before the I/O, it is not asked.
  *
  * Context: i_rwsem held; sleeps like dio_zeroes() only without @nowait.
  */
-static bool dio_mixed(struct inode *inode, loff_t pos, size_t len, bool extends, bool nowait)
+static bool dio_mixed(struct inode *inode, loff_t pos, size_t len, bool nowait)
 {
 	struct ext4dio_map_blocks map = {
 		.m_lblk = pos >> inode->i_blkbits,
@@ -193,8 +201,59 @@ static bool dio_mixed(struct inode *inode, loff_t pos, size_t len, bool extends,
 
 	if (wanted <= 1)
 		return false;
-	return ext4dio_map_lookup(inode, &map, nowait) != wanted ||
-	       (extends && !(map.m_flags & EXT4_MAP_MAPPED));
+	return ext4dio_map_lookup(inode, &map, nowait) != wanted;
+}
+
+/*
+ * dio_extends - does a write end past the end of the file, in memory or on disk?
+ *
+ * Context: any.  Under i_rwsem "no" stays true: both sizes only grow.
+ */
+static bool dio_extends(struct inode *inode, loff_t pos, size_t len)
+{
+	loff_t end = pos + len;
+
+	if (end > i_size_read(inode))
+		return true;
+	/* i_disksize is set first, see dio_publish(); older i_size_read() order nothing. */
+	smp_rmb();
+	return end > READ_ONCE(EXT4_I(inode)->i_disksize);
+}
+
+/*
+ * What of a write that extends the file stands against the shared lock.
+ *
+ * A part of a page or block: the rest of it is zeroed, or was stored to through mmap, and
+ * belongs to somebody else's write.  As all that extend under the shared lock end with a
+ * page and a block, it does not matter that i_size moves meanwhile: if it was a multiple of
+ * both it still is, and if not, none of them is there.
+ *
+ * Context: i_rwsem held; without it the answer is a guess.
+ */
+static void dio_extend_facts(struct kiocb *iocb, size_t len, struct dio_facts *f)
+{
+	struct inode *inode = file_inode(iocb->ki_filp);
+
+	f->append = iocb->ki_flags & IOCB_APPEND;
+	f->partial_end = (iocb->ki_pos | len | i_size_read(inode)) &
+			 (dio_page_or_block(inode) - 1);
+	f->no_extents = !ext4dio_test_inode_flag(inode, EXT4_INODE_EXTENTS);
+	f->fast_commit = test_opt2(inode->i_sb, JOURNAL_FAST_COMMIT);
+}
+
+/* Will a write need i_rwsem exclusively?  A guess before it is taken, to spare the upgrade. */
+static bool dio_guess(struct kiocb *iocb, size_t len, enum dio_policy policy)
+{
+	struct inode *inode = file_inode(iocb->ki_filp);
+	struct dio_facts f = {
+		.extends = (iocb->ki_flags & IOCB_APPEND) ||
+			   iocb->ki_pos + (loff_t)len > i_size_read(inode),
+	};
+
+	if (!f.extends)
+		return false;
+	dio_extend_facts(iocb, len, &f);
+	return ext4dio_dio_decide(policy, &f).exclusive;
 }
 
 /*
@@ -208,16 +267,17 @@ static struct dio_facts dio_facts(struct kiocb *iocb, size_t len, enum dio_polic
 	loff_t pos = iocb->ki_pos;
 	struct dio_facts f = {
 		.security = !IS_NOSEC(inode),
-		.extends = pos + len > i_size_read(inode) ||
-			   pos + len > READ_ONCE(EXT4_I(inode)->i_disksize),
+		.extends = dio_extends(inode, pos, len),
 		.unaligned = (pos | len) & (i_blocksize(inode) - 1),
 		.nowait = iocb->ki_flags & IOCB_NOWAIT,
 	};
 
+	if (f.extends)
+		dio_extend_facts(iocb, len, &f);
 	if (f.unaligned)
 		f.zeroes = dio_zeroes(inode, pos, len, f.nowait);
 	if (iocb->ki_flags & IOCB_ATOMIC)
-		f.mixed = dio_mixed(inode, pos, len, f.extends, f.nowait);
+		f.mixed = f.extends || dio_mixed(inode, pos, len, f.nowait);
 	f.scarce = retry || dio_scarce(inode, pos, len, f.nowait);
 	if (policy == DIO_POLICY_STOCK && !f.extends)
 		f.split = dio_split(inode, pos, len, f.nowait);
@@ -292,7 +352,8 @@ static void dio_unlock(struct inode *inode, bool exclusive)
  *
  * An error of some other writeback that waits to be told by fsync is left for it.
  *
- * Context: i_rwsem held exclusively; sleeps.
+ * Context: i_rwsem held exclusively, or i_size is a multiple of dio_page_or_block() and
+ * there is nothing to do; sleeps.
  * Return: 0, or why the page could not be put on its way.
  */
 static int dio_zero_tail(struct inode *inode)
@@ -301,8 +362,9 @@ static int dio_zero_tail(struct inode *inode)
 	loff_t size = i_size_read(inode);
 	int ret;
 
-	if (!(size & (max_t(loff_t, PAGE_SIZE, i_blocksize(inode)) - 1)))
+	if (!(size & (dio_page_or_block(inode) - 1)))
 		return 0;
+	lockdep_assert_held_write(&inode->i_rwsem);
 	ret = filemap_fdatawrite_range(mapping, size, size);
 	if (!ret)
 		filemap_fdatawait_range_keep_errors(mapping, size, size);
@@ -399,24 +461,100 @@ bool ext4dio_readahead_refused(struct inode *inode)
 }
 
 /*
- * dio_extending_end_io - the size has changed, in the page at the old end of the file too
+ * dio_publish - make [.., @end) part of the file
  *
- * Where blocks are smaller than pages, that page can be writable through mmap without blocks
- * for what is behind the old end.  A store there needs another fault, which allocates them,
- * else writeback drops it.  This is done here, not when iomap is back: for O_SYNC that is a
- * commit of the journal later, and the new size is seen meanwhile.  (What the write itself
- * covers is out of the page cache, so the range ends where it begins.)
+ * i_disksize first: who finds itself inside i_size, without a lock, must find itself inside
+ * i_disksize as well, or its completion would have a size to update.  Both only grow here;
+ * i_data_sem keeps writers under the shared lock, and writeback, from each other's update.
  *
- * Context: of the writer, who waits for the I/O with i_rwsem held exclusively; sleeps.
+ * Context: i_rwsem held at least shared, a journal handle open that marks the inode dirty
+ * after this; takes i_data_sem.
+ */
+static void dio_publish(struct inode *inode, loff_t end)
+{
+	struct ext4dio_inode_info *ei = EXT4_I(inode);
+
+	lockdep_assert_held(&inode->i_rwsem);
+	down_write(&ei->i_data_sem);
+	if (end > ei->i_disksize)
+		WRITE_ONCE(ei->i_disksize, end);
+	if (end > i_size_read(inode)) {
+		/* Pairs with the one in dio_extends(). */
+		smp_wmb();
+		i_size_write(inode, end);
+	}
+	up_write(&ei->i_data_sem);
+}
+
+/*
+ * dio_extend - convert what was written and make it part of the file
+ *
+ * Each extent in one handle with the size that it gives the file: after a crash either both
+ * are there or neither.  So what is behind i_disksize is never written on disk, and whoever
+ * moves the size past somebody else's blocks, before those have been converted, shows zeroes.
+ *
+ * Context: i_rwsem held at least shared, the data is on disk; sleeps.
+ * Return: 0, or why not all of it is in the file.
+ */
+static int dio_extend(struct inode *inode, loff_t pos, ssize_t size, bool unwritten)
+{
+	unsigned int blkbits = inode->i_blkbits;
+	ext4dio_lblk_t lblk = pos >> blkbits;
+	ext4dio_lblk_t end = (pos + size - 1) >> blkbits;
+	int credits = ext4dio_chunk_trans_blocks(inode, end - lblk + 1);
+	loff_t reached;
+	handle_t *handle;
+	int ret, err;
+
+	do {
+		struct ext4dio_map_blocks map = { .m_lblk = lblk, .m_len = end - lblk + 1 };
+
+		handle = ext4dio_journal_start(inode, EXT4_HT_MAP_BLOCKS, credits);
+		if (IS_ERR(handle))
+			return PTR_ERR(handle);
+		ret = map.m_len;
+		if (unwritten)
+			ret = ext4dio_map_blocks(handle, inode, &map, EXT4DIO_CONVERT);
+		/* A hole, where there was an extent a moment ago? */
+		if (WARN_ON_ONCE(!ret))
+			ret = -EIO;
+		if (ret > 0) {
+			lblk += ret;
+			reached = min_t(loff_t, pos + size, (loff_t)lblk << blkbits);
+			dio_publish(inode, reached);
+		}
+		err = ext4dio_mark_inode_dirty(handle, inode);
+		if (ret > 0)
+			ret = err;
+		err = ext4dio_journal_stop(handle);
+		if (!ret)
+			ret = err;
+	} while (!ret && lblk <= end);
+	return ret;
+}
+
+/*
+ * dio_extending_end_io - the data is on disk: it becomes part of the file
+ *
+ * Where blocks are smaller than pages, the page at the old end of the file can be writable
+ * through mmap without blocks for what is behind that.  A store there needs another fault,
+ * which allocates them, else writeback drops it.  (What the write itself covers is out of the
+ * page cache, so the range ends where it begins.)  Under the shared lock the old end is that of
+ * a page.
+ *
+ * Context: of the writer, who waits for the I/O with i_rwsem held; sleeps.
  */
 static int dio_extending_end_io(struct kiocb *iocb, ssize_t size, int error,
 				unsigned int flags)
 {
 	struct inode *inode = file_inode(iocb->ki_filp);
 	loff_t old_size = i_size_read(inode);
-	int ret = dio_write_end_io(iocb, size, error, flags);
+	int ret;
 
-	if (i_size_read(inode) > old_size)
+	if (error || !size)
+		return error;
+	ret = dio_extend(inode, iocb->ki_pos, size, flags & IOMAP_DIO_UNWRITTEN);
+	if (i_size_read(inode) > iocb->ki_pos)
 		pagecache_isize_extended(inode, old_size, iocb->ki_pos);
 	return ret;
 }
@@ -428,18 +566,69 @@ static const struct iomap_dio_ops dio_extending_ops = {
 /*
  * dio_write_extending - a write that grows the file
  *
- * The orphan list makes recovery cut off blocks past i_disksize if we crash before
- * the size is updated.  The size is updated by end_io, in this task, because the
- * I/O is waited for: the data must be on disk before the size says so.
+ * What it allocates past EOF is unwritten (rule alloc-unwritten) until dio_extend() has it
+ * converted, together with the size.  So:
+ *
+ *  - After a crash there is nothing to cut off, and the inode need not be on the orphan list.
+ *  - Several can run at once and end in any order.  The size is that of the furthest; what is
+ *    between is a hole or unwritten and reads as zeroes until its own write has ended.
+ *  - Readers see a size only when all that its writer wrote is in the file.
+ *  - One that fails leaves unwritten blocks behind EOF, as fallocate does, and does not take
+ *    away those that fallocate has left there.  The next one uses them.
+ *  - Who else moves i_size (truncate, buffered writes, fallocate) has i_rwsem exclusively and
+ *    so meets none of these; writeback moves i_disksize, under i_data_sem, up to i_size.
+ *
+ * Context: i_rwsem held, exclusively unless the decision says shared; the I/O is waited for.
+ */
+static ssize_t dio_write_extending(struct kiocb *iocb, struct iov_iter *from)
+{
+	struct inode *inode = file_inode(iocb->ki_filp);
+	ssize_t ret;
+
+	if (iocb->ki_pos > i_size_read(inode)) {
+		ret = dio_zero_tail(inode);
+		if (ret)
+			return ret;
+	}
+	return iomap_dio_rw(iocb, from, &ext4dio_iomap_ops, &dio_extending_ops,
+			    IOMAP_DIO_FORCE_WAIT, NULL, 0);
+}
+
+/*
+ * The end of the I/O of dio_write_extending_orphan(): stock ext4's, and the page at the old
+ * end of the file as in dio_extending_end_io().
+ */
+static int dio_orphan_end_io(struct kiocb *iocb, ssize_t size, int error, unsigned int flags)
+{
+	struct inode *inode = file_inode(iocb->ki_filp);
+	loff_t old_size = i_size_read(inode);
+	int ret = dio_write_end_io(iocb, size, error, flags);
+
+	if (i_size_read(inode) > old_size)
+		pagecache_isize_extended(inode, old_size, iocb->ki_pos);
+	return ret;
+}
+
+static const struct iomap_dio_ops dio_orphan_ops = {
+	.end_io = dio_orphan_end_io,
+};
+
+/*
+ * dio_write_extending_orphan - the same where blocks past EOF are written from the start
+ *
+ * Without extents there is no unwritten; and what an atomic write allocates must not fall
+ * apart.  The orphan list makes recovery cut off blocks past i_disksize if we crash before
+ * the size is updated.
  *
  * Context: i_rwsem held exclusively.
  */
-static ssize_t dio_write_extending(struct kiocb *iocb, struct iov_iter *from)
+static ssize_t dio_write_extending_orphan(struct kiocb *iocb, struct iov_iter *from)
 {
 	struct inode *inode = file_inode(iocb->ki_filp);
 	handle_t *handle;
 	ssize_t ret;
 
+	lockdep_assert_held_write(&inode->i_rwsem);
 	if (iocb->ki_pos > i_size_read(inode)) {
 		ret = dio_zero_tail(inode);
 		if (ret)
@@ -454,9 +643,8 @@ static ssize_t dio_write_extending(struct kiocb *iocb, struct iov_iter *from)
 	if (ret)
 		return ret;
 
-	ret = iomap_dio_rw(iocb, from, &ext4dio_iomap_ops, &dio_extending_ops,
+	ret = iomap_dio_rw(iocb, from, &ext4dio_iomap_ops, &dio_orphan_ops,
 			   IOMAP_DIO_FORCE_WAIT, NULL, 0);
-	WARN_ON_ONCE(ret == -EIOCBQUEUED);
 	/* "Use the page cache" is a write of nothing so far, not a failed one. */
 	if (ret == -ENOTBLK)
 		ret = 0;
@@ -464,6 +652,35 @@ static ssize_t dio_write_extending(struct kiocb *iocb, struct iov_iter *from)
 	if (ret < 0)
 		ext4dio_dio_before_zeroing(inode);
 	ext4dio_inode_extension_cleanup(inode, ret < 0);
+	return ret;
+}
+
+/*
+ * dio_write_waited - a write that has ended when this returns
+ *
+ * For O_DSYNC and O_SYNC without the commit of the journal, which the caller waits for when it
+ * has dropped i_rwsem, so that those who come next can be in the same commit.  (A file that
+ * is itself marked synchronous is committed in here.)
+ *
+ * Context: i_rwsem held.
+ */
+static ssize_t dio_write_waited(struct kiocb *iocb, struct iov_iter *from, bool extends,
+				unsigned int flags)
+{
+	struct inode *inode = file_inode(iocb->ki_filp);
+	int sync = iocb->ki_flags & (IOCB_DSYNC | IOCB_SYNC);
+	ssize_t ret;
+
+	iocb->ki_flags &= ~sync;
+	if (!extends)
+		ret = iomap_dio_rw(iocb, from, &ext4dio_iomap_ops, &dio_write_ops,
+				   flags | IOMAP_DIO_FORCE_WAIT, iocb, 0);
+	else if (ext4dio_extends_unwritten(inode, iocb->ki_flags & IOCB_ATOMIC))
+		ret = dio_write_extending(iocb, from);
+	else
+		ret = dio_write_extending_orphan(iocb, from);
+	iocb->ki_flags |= sync;
+	WARN_ON_ONCE(ret == -EIOCBQUEUED);
 	return ret;
 }
 
@@ -551,10 +768,9 @@ ssize_t ext4dio_dio_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	struct dio_counts __percpu *counts = sbi->s_dio->counts;
 	enum dio_policy policy = READ_ONCE(sbi->s_dio_policy);
 	bool nowait = iocb->ki_flags & IOCB_NOWAIT;
-	/* A guess, to spare the upgrade; i_size is looked at again under the lock. */
-	bool exclusive = (iocb->ki_flags & IOCB_APPEND) ||
-			 iocb->ki_pos + iov_iter_count(from) > i_size_read(inode);
 	size_t asked = iov_iter_count(from);
+	bool exclusive = dio_guess(iocb, asked, policy);
+	bool sync = false;
 	bool fell_apart = false;
 	enum dio_reason reason = DIO_FAILED;
 	struct dio_decision how;
@@ -643,7 +859,7 @@ again:
 	if (how.wait || !ext4dio_test_inode_flag(inode, EXT4_INODE_EXTENTS))
 		iocb->ki_flags &= ~IOCB_HIPRI;
 	dio_announce(inode);
-	flags = how.wait ? IOMAP_DIO_FORCE_WAIT : 0;
+	flags = 0;
 	/* One block cannot fall apart; for more see dio_mixed(). */
 	if ((iocb->ki_flags & IOCB_ATOMIC) && !facts.mixed && asked > i_blocksize(inode))
 		flags |= IOMAP_DIO_OVERWRITE_ONLY;
@@ -653,8 +869,9 @@ again:
 	 */
 	if (exclusive && how.wait)
 		WRITE_ONCE(EXT4_I(inode)->i_dio_owner, current);
-	if (facts.extends)
-		ret = dio_write_extending(iocb, from);
+	sync = how.wait && (iocb->ki_flags & IOCB_DSYNC);
+	if (how.wait)
+		ret = dio_write_waited(iocb, from, facts.extends, flags);
 	else
 		ret = iomap_dio_rw(iocb, from, &ext4dio_iomap_ops, &dio_write_ops, flags, iocb, 0);
 	/* What was queued may be over, and @iocb gone. */
@@ -691,6 +908,8 @@ again:
 unlock:
 	dio_unlock(inode, exclusive);
 	this_cpu_inc(counts->writes[reason]);
+	if (sync && ret > 0)
+		ret = generic_write_sync(iocb, ret);
 	if (ret >= 0 && iov_iter_count(from)) {
 		/* The page cache would do it in parts. */
 		if (iocb->ki_flags & IOCB_ATOMIC)

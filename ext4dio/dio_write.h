@@ -29,6 +29,33 @@ static inline bool ext4dio_atomic_refused(unsigned int flags)
 	return IOMAP_ATOMIC && (flags & IOMAP_ATOMIC) && (flags & IOMAP_OVERWRITE_ONLY);
 }
 
+/**
+ * ext4dio_extends_unwritten - are blocks past EOF unwritten until the end of the I/O?
+ * @inode: the file
+ * @atomic: for an atomic write; nonzero means yes
+ *
+ * See dio_write_extending() in dio_write.c.
+ *
+ * Context: i_rwsem held.
+ */
+static inline bool ext4dio_extends_unwritten(struct inode *inode, unsigned int atomic)
+{
+	return !atomic && ext4dio_test_inode_flag(inode, EXT4_INODE_EXTENTS);
+}
+
+/**
+ * ext4dio_lookup_past_eof - may iomap_begin for a write find its blocks past EOF?
+ * @inode: the file
+ * @flags: the IOMAP_ ones of iomap_begin
+ *
+ * There they are unwritten, and before 7.0 to find those spares nothing.
+ */
+static inline bool ext4dio_lookup_past_eof(struct inode *inode, unsigned int flags)
+{
+	return !EXT4DIO_UNWRITTEN_NEEDS_HANDLE && !(flags & IOMAP_DAX) &&
+	       ext4dio_extends_unwritten(inode, flags & IOMAP_ATOMIC);
+}
+
 bool ext4dio_readahead_refused(struct inode *inode);
 
 #endif

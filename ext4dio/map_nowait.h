@@ -38,8 +38,8 @@ ext4dio_lblk_t ext4dio_cache_hole(struct inode *inode, ext4dio_lblk_t lblk, u64 
  * read.  A kernel with CONFIG_DEBUG_ATOMIC_SLEEP complains if it should with @nowait.
  * Return: blocks mapped, 0 for a hole, or a negative error: with @nowait -EAGAIN for what
  * is not in the cache.  Behind the end of the file, where a direct read looks as well but
- * nothing is cached, @nowait finds a hole: its callers hold i_rwsem, so i_size stays, and
- * do not write there.
+ * nothing is cached, @nowait finds a hole: its callers hold i_rwsem, so i_size at most
+ * grows, do not write there, and do not look at what they read there.
  */
 static inline int ext4dio_map_lookup(struct inode *inode, struct ext4dio_map_blocks *map,
 				     bool nowait)

@@ -33,6 +33,8 @@ for kernel in $EXT4DIO_KERNELS; do
 		--expect '(fast|slow)\): failed to convert unwritten extents' \
 		--expect '(fast|slow)\): (Delayed block allocation failed|This should not happen)'
 	guest "$kernel" append --send build/tools/append
+	guest "$kernel" extend --send build/tools/extend \
+		--expect 'I/O error, dev dm-0' --expect 'Buffer I/O error on dev dm-0'
 	guest "$kernel" atomic --send build/tools/atomic
 	guest "$kernel" integrity --send build/tools/torture
 	guest "$kernel" polled --send build/tools/polled \

@@ -13,13 +13,15 @@ static void must(bool holds, const char *rule, const struct dio_facts *f)
 	if (holds)
 		return;
 	bad++;
+	printf("# %s: append %d partial_end %d no_extents %d fast_commit %d\n", rule, f->append,
+	       f->partial_end, f->no_extents, f->fast_commit);
 	printf("# %s: security %d extends %d unaligned %d zeroes %d mixed %d scarce %d split %d "
 	       "eof %d nowait %d unmapped %d\n", rule, f->security, f->extends, f->unaligned,
 	       f->zeroes, f->mixed, f->scarce, f->split, f->eof, f->nowait, f->unmapped);
 }
 
-/* What holds under every policy. */
-static void check(const struct dio_facts *f, const struct dio_decision *d)
+/* What holds under every policy.  @alone: for it, what extends the file is exclusive. */
+static void check(const struct dio_facts *f, const struct dio_decision *d, bool alone)
 {
 	bool zeroing = f->unaligned && f->zeroes;
 	bool before;
@@ -32,13 +34,14 @@ static void check(const struct dio_facts *f, const struct dio_decision *d)
 		must(!d->exclusive && !d->exclusive_io && !d->drain && !d->wait,
 		     "NOWAIT never upgrades, drains or waits", f);
 		must(d->again == (d->reason != DIO_SHARED), "a refusal has a reason", f);
+		must(d->reason != DIO_SHARED_EXTEND, "NOWAIT does not extend", f);
 	} else {
 		must(!d->again, "only NOWAIT is refused", f);
 		/* 1. */
 		must(!f->security || d->exclusive, "security is checked exclusively", f);
 		/* 2. */
-		must(!f->extends || (d->exclusive_io && d->wait),
-		     "an extending write is exclusive and waited for", f);
+		must(!f->extends || d->wait, "an extending write is waited for", f);
+		must(!f->extends || !alone || d->exclusive_io, "and exclusive", f);
 		must(!zeroing || (d->exclusive_io && d->drain && d->wait),
 		     "zeroing is exclusive, drains and is waited for", f);
 		must(!f->eof || d->wait, "what touches the last block is waited for", f);
@@ -47,23 +50,26 @@ static void check(const struct dio_facts *f, const struct dio_decision *d)
 		must(!d->exclusive_io || d->exclusive, "exclusive I/O has exclusive checks", f);
 		must(!f->scarce || (d->exclusive_io && d->drain && d->wait),
 		     "where blocks are scarce it is exclusive, drains and is waited for", f);
-		must(d->exclusive == (d->reason != DIO_SHARED), "an exclusive lock has a reason",
-		     f);
+		must(d->exclusive ==
+		     (d->reason != DIO_SHARED && d->reason != DIO_SHARED_EXTEND),
+		     "an exclusive lock has a reason", f);
+		must(f->extends || d->reason != DIO_SHARED_EXTEND, "who extends extends", f);
+		must(!f->extends || d->reason != DIO_SHARED, "and is counted so", f);
 	}
 
 	/* The reason is the first fact in the order of the layers. */
 	must(!f->security || d->reason == (f->nowait ? DIO_AGAIN_SECURITY : DIO_EXCL_SECURITY),
 	     "security is named first", f);
-	must(f->security || !f->extends ||
-	     d->reason == (f->nowait ? DIO_AGAIN_EXTEND : DIO_EXCL_EXTEND),
+	must(f->security || !f->extends || !f->nowait || d->reason == DIO_AGAIN_EXTEND,
 	     "then extension", f);
-	must(f->security || f->extends || !zeroing ||
+	alone &= f->extends;
+	must(f->security || alone || (f->extends && f->nowait) || !zeroing ||
 	     d->reason == (f->nowait ? DIO_AGAIN_ZEROING : DIO_EXCL_ZEROING),
 	     "then zeroing", f);
-	must(f->security || f->extends || zeroing || !f->mixed ||
+	must(f->security || alone || (f->extends && f->nowait) || zeroing || !f->mixed ||
 	     d->reason == (f->nowait ? DIO_AGAIN_ATOMIC : DIO_EXCL_ATOMIC),
 	     "then atomic", f);
-	before = f->security || f->extends || zeroing || f->mixed;
+	before = f->security || alone || (f->extends && f->nowait) || zeroing || f->mixed;
 	must(before || !f->scarce || d->reason == (f->nowait ? DIO_AGAIN_SCARCE : DIO_EXCL_SCARCE),
 	     "then scarce blocks", f);
 	before |= f->scarce;
@@ -82,7 +88,9 @@ static void check_shared(const struct dio_facts *f)
 	struct dio_decision d = ext4dio_dio_decide(DIO_POLICY_SHARED, f);
 	bool zeroing = f->unaligned && f->zeroes;
 
-	check(f, &d);
+	check(f, &d, true);
+	must(f->security || !f->extends || f->nowait || d.reason == DIO_EXCL_EXTEND,
+	     "extension is named second", f);
 	if (f->nowait)
 		return;
 	/* 3. */
@@ -105,7 +113,9 @@ static void check_stock(const struct dio_facts *f)
 
 	without.split = false;
 	shared = ext4dio_dio_decide(DIO_POLICY_SHARED, &without);
-	check(f, &d);
+	check(f, &d, true);
+	must(f->security || !f->extends || f->nowait || d.reason == DIO_EXCL_EXTEND,
+	     "extension is named second", f);
 	must(d.again >= shared.again && d.exclusive >= shared.exclusive &&
 	     d.exclusive_io >= shared.exclusive_io && d.drain >= shared.drain &&
 	     d.wait >= shared.wait, "stock is never laxer than shared", f);
@@ -120,20 +130,49 @@ static void check_stock(const struct dio_facts *f)
 	     "stock: unaligned and exclusive is waited for", f);
 }
 
+/* The rule of ours: as shared, but that what extends in whole pages and blocks is shared. */
+static void check_overlap(const struct dio_facts *f)
+{
+	struct dio_decision d = ext4dio_dio_decide(DIO_POLICY_OVERLAP, f);
+	struct dio_decision shared = ext4dio_dio_decide(DIO_POLICY_SHARED, f);
+	bool alone = f->append || f->partial_end || f->no_extents || f->fast_commit;
+	enum dio_reason why = f->append ? DIO_EXCL_APPEND :
+			      f->partial_end ? DIO_EXCL_PARTIAL_END :
+			      f->no_extents ? DIO_EXCL_NO_EXTENTS : DIO_EXCL_FAST_COMMIT;
+	bool other = (f->unaligned && f->zeroes) || f->mixed || f->scarce;
+
+	check(f, &d, alone);
+	must(d.wait == shared.wait && d.drain == shared.drain && d.again == shared.again,
+	     "overlap: waited for, drained and refused as shared", f);
+	must(f->extends || (d.exclusive == shared.exclusive &&
+			    d.exclusive_io == shared.exclusive_io && d.reason == shared.reason),
+	     "overlap: only extension is another", f);
+	if (!f->extends || f->nowait)
+		return;
+	must(d.exclusive_io == (alone || other), "overlap: shared if nothing is against it", f);
+	must(f->security || !alone || d.reason == why, "overlap: and what is is named", f);
+	must(f->security || alone || other || d.reason == DIO_SHARED_EXTEND,
+	     "overlap: shared, and counted so", f);
+}
+
 int main(void)
 {
 	unsigned int i;
 
-	for (i = 0; i < 1024; i++) {
+	for (i = 0; i < 16384; i++) {
 		struct dio_facts f = {
 			.security = i & 1, .extends = i & 2, .unaligned = i & 4,
 			.zeroes = i & 8, .nowait = i & 16, .unmapped = i & 32, .split = i & 64,
 			.scarce = i & 128, .eof = i & 256, .mixed = i & 512,
+			.append = i & 1024, .partial_end = i & 2048, .no_extents = i & 4096,
+			.fast_commit = i & 8192,
 		};
 
 		check_stock(&f);
-		if (!f.split)
-			check_shared(&f);
+		if (f.split)
+			continue;
+		check_shared(&f);
+		check_overlap(&f);
 	}
 	printf("%sok 1 - all %u combinations of the facts are decided by the rules\n1..1\n",
 	       bad ? "not " : "", i);

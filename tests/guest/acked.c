@@ -7,7 +7,8 @@
  *   acked check DIR SEED LATE N...   writer i had N_i batches acknowledged
  *
  * Four writers share "mixed" (aligned, over written and unwritten blocks and holes) and
- * "stripe" (unaligned, so that writers share blocks); each has an "append" of its own that
+ * "stripe" (unaligned, so that writers share blocks) and "grow" (aligned; it begins empty, and
+ * they write past its end, each its own parts in turn); each has an "append" of its own that
  * grows and shrinks.  Between the writes they punch, zero, preallocate and truncate.
  * A batch ends by O_DSYNC of its writes, by fdatasync, by fsync, or by nothing; its writes
  * are synchronous or in flight at once (io_uring).  When it has ended, "ack WRITER BATCHES"
@@ -20,7 +21,8 @@
  *
  *  - It must hold the durable generation or a later one; zeros only if the durable change
  *    or a later one made them.  Anything else was never written there.
- *  - The size of "append" must be the durable one or one that came after it.
+ *  - The size of "append" must be the durable one or one that came after it, and that of
+ *    "grow" no less than all that is durable in it.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -41,18 +43,18 @@
 #define WORDS		(SECTOR / 8)
 #define BLOCK		8		/* sectors of the largest block we align to */
 #define WRITERS		4
-#define FILES		(2 + WRITERS)
-#define SECTORS		4096		/* of mixed and stripe */
+#define FILES		(3 + WRITERS)
+#define SECTORS		4096		/* of mixed and stripe, and of grow in the end */
 #define APPEND		1024		/* at most, of append */
 #define MAX_OP		64
 #define MAX_OPS		4
 
-enum { MIXED, STRIPE, FIRST_APPEND };
+enum { MIXED, STRIPE, GROW, FIRST_APPEND };
 
 /* Sectors in a row that one writer owns; the writers take turns. */
-static const int run_length[] = { 64, 13 };
+static const int run_length[] = { 64, 13, 2 * BLOCK };
 
-enum kind { WRITE, PUNCH, ZERO, PREALLOC, TRUNCATE };
+enum kind { WRITE, PUNCH, ZERO, PREALLOC, KEEP_SIZE, TRUNCATE };
 enum how { DSYNC, ASYNC_DSYNC, FDATASYNC, FSYNC, NOTHING, HOWS };
 
 struct op {
@@ -73,6 +75,7 @@ struct writer {
 	uint64_t random;
 	unsigned int batches;		/* so far */
 	int size;			/* of its append, in sectors */
+	int grown;			/* runs of grow that were its own */
 };
 
 static uint64_t seed;
@@ -110,7 +113,7 @@ static int sectors(int file)
 static const char *name(int file)
 {
 	static const char * const names[FILES] = {
-		"mixed", "stripe", "append0", "append1", "append2", "append3"
+		"mixed", "stripe", "grow", "append0", "append1", "append2", "append3"
 	};
 
 	return names[file];
@@ -162,7 +165,7 @@ static int begins(int file, int block)
 /* Parts of different runs of a writer, so that they may be in flight at once. */
 static void shared_op(struct writer *w, int file, int run, struct op *op)
 {
-	int unit = file == MIXED ? BLOCK : 1;
+	int unit = file == STRIPE ? 1 : BLOCK;
 	int units = run_length[file] / unit;
 	int a = rnd(w, units), b = rnd(w, units);
 	unsigned int kind = rnd(w, 12);
@@ -174,6 +177,8 @@ static void shared_op(struct writer *w, int file, int run, struct op *op)
 	op->from = run * run_length[file] + (a < b ? a : b) * unit;
 	op->count = (abs(a - b) + 1) * unit;
 	op->kind = kind == 0 ? PUNCH : kind == 1 ? ZERO : kind == 2 ? PREALLOC : WRITE;
+	if (file == GROW)
+		op->kind = kind == 0 ? KEEP_SIZE : WRITE;
 }
 
 static void append_op(struct writer *w, struct op *op)
@@ -206,14 +211,17 @@ static void append_op(struct writer *w, struct op *op)
 
 static void next_batch(struct writer *w, struct batch *b)
 {
-	unsigned int which = rnd(w, 8);
+	unsigned int which = rnd(w, 10);
 	int runs, run, i;
 
-	b->file = which < 3 ? MIXED : which < 6 ? STRIPE : FIRST_APPEND + w->me;
+	b->file = which < 3 ? MIXED : which < 6 ? STRIPE : which < 8 ? GROW :
+		  FIRST_APPEND + w->me;
 	b->how = rnd(w, HOWS);
 	b->n = 1 + rnd(w, MAX_OPS);
 	runs = b->file < FIRST_APPEND ? SECTORS / run_length[b->file] / WRITERS : 1;
-	run = rnd(w, runs);
+	run = b->file == GROW ? w->grown : (int)rnd(w, runs);
+	if (b->file == GROW)
+		w->grown += b->n;
 	for (i = 0; i < b->n; i++) {
 		if (b->file < FIRST_APPEND)
 			shared_op(w, b->file, (run + i) % runs * WRITERS + w->me, &b->ops[i]);
@@ -285,6 +293,12 @@ static void change(int fd, const struct op *op)
 		ret = fallocate(fd, 0, pos, len);
 		if (ret && errno == EOPNOTSUPP && !fstat(fd, &st))
 			ret = pos + len > st.st_size ? ftruncate(fd, pos + len) : 0;
+		break;
+	case KEEP_SIZE:
+		/* Also for the writers that come next. */
+		ret = fallocate(fd, FALLOC_FL_KEEP_SIZE, pos, 4 * WRITERS * len);
+		if (ret && errno == EOPNOTSUPP)
+			ret = 0;
 		break;
 	case TRUNCATE:
 		ret = ftruncate(fd, pos);
@@ -406,9 +420,9 @@ static void prepare(void)
 	sync();
 	for (file = 0; file < FILES; file++) {
 		fd = open_file(file, O_RDWR | O_CREAT);
-		if (file < FIRST_APPEND && ftruncate(fd, SECTORS * SECTOR))
+		if (file < GROW && ftruncate(fd, SECTORS * SECTOR))
 			die("ftruncate");
-		for (block = 0; file < FIRST_APPEND && block < SECTORS / BLOCK; block++) {
+		for (block = 0; file < GROW && block < SECTORS / BLOCK; block++) {
 			off_t pos = (off_t)block * BLOCK * SECTOR;
 
 			for (s = 0; s < BLOCK; s++)
@@ -566,7 +580,7 @@ static int check(unsigned int late, char **acked)
 
 	for (file = 0; file < FIRST_APPEND; file++)
 		for (s = 0; s < SECTORS; s++)
-			state[file][s].zero = begins(file, s / BLOCK) ? 0 : -1;
+			state[file][s].zero = file == GROW || begins(file, s / BLOCK) ? 0 : -1;
 	/* What is behind the end of append has never been zeros. */
 	for (; file < FILES; file++)
 		for (s = 0; s < APPEND; s++)
@@ -577,7 +591,7 @@ static int check(unsigned int late, char **acked)
 	for (file = 0; file < FILES; file++) {
 		int fd = open_file(file, O_RDONLY);
 		ssize_t len = pread(fd, got, sizeof(got), 0);
-		bool found = file < FIRST_APPEND && len >= SECTORS * SECTOR;
+		bool found = file == GROW || (file < GROW && len >= SECTORS * SECTOR);
 
 		for (i = 0; file >= FIRST_APPEND && i < nsizes[file - FIRST_APPEND]; i++) {
 			struct size *size = &sizes[file - FIRST_APPEND][i];
@@ -594,6 +608,10 @@ static int check(unsigned int late, char **acked)
 			if (why && bad++ < 5)
 				printf("%s, sector %d, writer %d: %s\n", name(file), s, me, why);
 		}
+		for (; file == GROW && s < SECTORS; s++)
+			if (state[file][s].durable > 0 && bad++ < 5)
+				printf("%s, sector %d, writer %d: behind the end, %ld is durable\n",
+				       name(file), s, owner(file, s), state[file][s].durable);
 		close(fd);
 	}
 	if (bad)

@@ -127,10 +127,10 @@ reason "one block of those" "-c 'pwrite -q 0 4k' -c 'falloc 0 16k' -c fsync" \
 	"ok shared" 4096 4096
 reason "NOWAIT, written and unwritten" "-c 'pwrite -q 0 4k' -c 'falloc 0 16k' -c fsync" \
 	"EAGAIN again_atomic" 0 16384 nowait
-reason "past the end" "-c 'pwrite -q 0 16k' -c fsync" "ok exclusive_extend" 16384 16384
+reason "past the end" "-c 'pwrite -q 0 16k' -c fsync" "ok exclusive_atomic" 16384 16384
 # What the checks before the lock did not know.
 reason "O_APPEND from an aligned end" "-c 'pwrite -q 0 16k' -c fsync" \
-	"ok exclusive_extend" 0 16384 append
+	"ok exclusive_append" 0 16384 append
 is "O_APPEND from an aligned end: and there it is" \
 	"$(tail -c 16384 "$mnt/file" | tr -d B | wc -c) $(stat -c %s "$mnt/file")" "0 32768"
 reason "O_APPEND from another" "-c 'pwrite -q 0 4k' -c fsync" "EINVAL failed" 0 16384 append

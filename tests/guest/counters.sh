@@ -17,13 +17,14 @@ dio=/sys/fs/ext4dio/$name/dio
 # counted: the reasons that were counted since the last reset, with their numbers.
 counted() {
 	local reason
-	for reason in "$dio"/{shared,exclusive_*,again_*,buffered,failed}; do
+	for reason in "$dio"/{shared,shared_extend,exclusive_*,again_*,buffered,failed}; do
 		[ "$(cat "$reason")" -eq 0 ] || echo "$(basename "$reason") $(cat "$reason")"
 	done | xargs
 }
 # total: all writes that were counted.
 total() {
-	cat "$dio"/{shared,exclusive_*,again_*,buffered,failed} | awk '{ n += $1 } END { print n }'
+	cat "$dio"/{shared,shared_extend,exclusive_*,again_*,buffered,failed} |
+		awk '{ n += $1 } END { print n }'
 }
 # writes_of JSON: all writes that fio made.
 writes_of() {
@@ -90,7 +91,7 @@ refuses "a wrong option" "unknown option --wrong" $ext4dio stat --wrong
 
 mkfs.ext4 -qF -b 4096 "$dev"
 mount -t ext4dio "$dev" "$mnt"
-is "the policy is shared by default" "$(cat "$dio/policy")" shared
+is "the policy is overlap by default" "$(cat "$dio/policy")" overlap
 is "and not among the options shown" "$(grep -c dio_policy /proc/mounts || true)" 0
 
 upgraded=0
@@ -100,8 +101,20 @@ counts "unaligned, written" WWWW "shared 1" direct 512 8192
 is "none of these upgraded" $upgraded 0
 counts "unaligned, unwritten" UUUU "exclusive_zeroing 1" direct 512 4096
 is "it upgraded" "$(cat "$dio/upgrades")" 1
-counts "at the end of the file" WWWW "exclusive_extend 1" direct 16384 4096
-is "it knew beforehand, and did not" "$(cat "$dio/upgrades")" 0
+counts "at the end of the file" WWWW "shared_extend 1" direct 16384 4096
+counts "past the end of the file" WWWW "shared_extend 1" direct 65536 8192
+counts "across the end of the file" WWWW "shared_extend 1" direct 12288 8192
+counts "at the end, part of a block" WWWW "exclusive_partial_end 1" direct 16384 512
+append() {
+	xfs_io -da -c 'pwrite -q 0 4096' "$file"
+}
+counts "O_APPEND" WWWW "exclusive_append 1" append
+odd_end() {
+	truncate -s 16000 "$file"
+	direct 16384 4096
+}
+counts "the file ends within a block" WWWW "exclusive_partial_end 1" odd_end
+is "it knew beforehand, and did not upgrade" "$(cat "$dio/upgrades")" 0
 setuid() {
 	chmod u+s "$file"
 	direct 0 4096
@@ -157,6 +170,11 @@ mkfs.ext4 -qF -b 4096 -t ext3 "$dev"
 mount -t ext4dio "$dev" "$mnt"
 counts "a hole without extents" WHWW "shared 1" direct 4096 4096
 is "its rest went through the page cache" "$(cat "$dio/fallbacks")" 1
+counts "past the end without extents" WWWW "exclusive_no_extents 1" direct 16384 4096
+umount "$mnt"
+mkfs.ext4 -qF -b 4096 -O fast_commit "$dev"
+mount -t ext4dio "$dev" "$mnt"
+counts "past the end with fast commits" WWWW "exclusive_fast_commit 1" direct 16384 4096
 umount "$mnt"
 
 # --- the stock policy --------------------------------------------------------
@@ -169,7 +187,8 @@ mount_fast() {
 	dmesg | tail -3
 	return $status
 }
-refuses "an unknown policy is refused with a sentence" "expected shared or stock" mount_fast
+refuses "an unknown policy is refused with a sentence" "expected overlap, shared or stock" \
+	mount_fast
 mount -t ext4dio -o dio_policy=stock "$dev" "$mnt"
 is "a mount option sets the policy" "$(cat "$dio/policy")" stock
 ok "and /proc/mounts shows it" grep -q "$mnt ext4dio .*dio_policy=stock" /proc/mounts
@@ -182,6 +201,7 @@ counts "stock: aligned, one unwritten extent" UUUU "$old 1" direct 0 16384
 counts "stock: unaligned, written" WWWW "$old 1" direct 512 8192
 counts "stock: unaligned, unwritten between" WUUW "exclusive_split 1" direct 512 15360
 counts "stock: unaligned, unwritten" UUUU "exclusive_zeroing 1" direct 512 4096
+counts "stock: at the end of the file" WWWW "exclusive_extend 1" direct 16384 4096
 counts "stock: NOWAIT, written and hole" WHWW "again_split 1" nowait 0 8192
 refuses "a remount with a wrong one fails" "." mount -o remount,dio_policy=fast "$mnt"
 is "and changes nothing" "$(cat "$dio/policy")" stock
@@ -189,6 +209,8 @@ mount -o remount "$mnt"
 is "a remount without one leaves it" "$(cat "$dio/policy")" stock
 mount -o remount,dio_policy=shared "$mnt"
 is "a remount changes it" "$(cat "$dio/policy")" shared
+counts "shared: at the end of the file" WWWW "exclusive_extend 1" direct 16384 4096
+counts "shared: aligned, written and unwritten" WUWU "shared 1" direct 0 16384
 refuses "a wrong one by sysfs fails" "Invalid argument" bash -c "echo fast > $dio/policy"
 echo stock > "$dio/policy"
 is "sysfs changes it" "$(cat "$dio/policy")" stock
@@ -216,7 +238,7 @@ fio --name=load --filename="$file" --direct=1 --rw=randwrite --bs=8k --numjobs=8
 load=$!
 switched=0
 while kill -0 $load 2> /dev/null; do
-	echo shared > "$dio/policy"
+	echo overlap > "$dio/policy"
 	cat "$dio"/[a-qs-z]* > /dev/null
 	echo stock > "$dio/policy"
 	switched=$((switched + 1))
@@ -263,12 +285,13 @@ direct 0 8192
 direct 4096 8192
 direct 12800 1024
 ok "ext4dio stat tells it" sh -c "$ext4dio stat $mnt > $OUT/stat.txt"
-ok "the total" grep -q "^$name  policy shared  3 direct writes" "$OUT/stat.txt"
+ok "the total" grep -q "^$name  policy overlap  3 direct writes" "$OUT/stat.txt"
 ok "a reason with its share" grep -Eq "^ +exclusive_zeroing +1 +33.3%" "$OUT/stat.txt"
 fails "nothing that did not happen" grep -q again_ "$OUT/stat.txt"
 is "as JSON" "$($ext4dio stat --json "$dev" | python3 -c 'import json, sys
 got = json.load(sys.stdin)
-print(got["policy"], got["shared"], got["exclusive_zeroing"], got["again_lock"])')" "shared 2 1 0"
+print(got["policy"], got["shared"], got["exclusive_zeroing"], got["again_lock"])')" \
+	"overlap 2 1 0"
 (while [ ! -e /tmp/stop ]; do direct 0 4096; sleep 0.2; done) &
 ok "live" sh -c "$ext4dio stat --interval $(longer 2) --count 1 > $OUT/live.txt"
 touch /tmp/stop
@@ -282,7 +305,7 @@ trace-cmd record -q -o /tmp/trace.dat -e ext4dio:ext4dio_dio_decision \
 	-e ext4dio:ext4dio_dio_wait xfs_io -d -c 'pwrite -q 512 1024' "$file" > /dev/null 2>&1
 trace-cmd report -i /tmp/trace.dat > "$OUT/trace.txt" 2> /dev/null
 ok "trace-cmd shows the decision with its facts" grep -Eq \
-	"ext4dio_dio_decision: .*pos 512 len 1024 policy shared reason shared facts unaligned how" \
+	"ext4dio_dio_decision: .*pos 512 len 1024 policy overlap reason shared facts unaligned how" \
 	"$OUT/trace.txt"
 
 umount "$mnt"

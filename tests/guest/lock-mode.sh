@@ -103,7 +103,9 @@ asked() {
 # Since 7.3 stock ext4 has the new rule too; on 6.1 all that is unaligned is exclusive.
 row() {
 	local want=$5 mended=$5 by
-	if [ "$policy" = stock ]; then
+	if [ "$policy" = shared ]; then
+		[ "$5" != exclusive ] || return 0
+	elif [ "$policy" = stock ]; then
 		want=$6
 		[ "$5" != "$6" ] || return 0
 	elif [ "$type" = ext4 ]; then
@@ -121,7 +123,7 @@ row() {
 	done
 }
 
-for side in ext4dio ext4dio,stock ext4; do
+for side in ext4dio ext4dio,shared ext4dio,stock ext4; do
 	type=${side%,*}
 	policy=${side#"$type"}
 	policy=${policy#,}
@@ -158,17 +160,27 @@ for side in ext4dio ext4dio,stock ext4; do
 		row "unaligned, inside an unwritten block" UU 0 $h exclusive exclusive
 		[ $side = ext4dio ] || break
 	done
-	[ -z "$policy" ] || continue
 
-	new_fs "$type" "-b 4096"
+	new_fs "$type" "-b 4096" ${policy:+dio_policy=$policy}
 	fs="4 KiB blocks"
 	b=$bs
-	asked "$type: aligned at the end of the file is exclusive" exclusive "lay_out WW" \
-		end "end + b" "$b"
-	asked "$type: past the end of the file is exclusive" exclusive "lay_out WW" \
-		"end + 8 * b" "end + 16 * b" "$b"
-	asked "$type: across the end of the file is exclusive" exclusive "lay_out WW" \
-		"end - 512" "end + 512" 1024
+	mended=shared
+	want=exclusive
+	[ $side != ext4dio ] || want=shared
+	for by in $ways; do
+		asked "$side, by $by: aligned at the end of the file is $want" $want \
+			"lay_out WW" end "end + b" "$b" by-$by
+		asked "$side, by $by: past the end of the file is $want" $want \
+			"lay_out WW" "end + 8 * b" "end + 16 * b" "$b" by-$by
+		asked "$side, by $by: across the end of the file is $want" $want \
+			"lay_out WW" "end - b" "end" $((2 * b)) by-$by
+	done
+	[ -z "$policy" ] || continue
+	asked "$type: part of a block across the end of the file is exclusive" exclusive \
+		"lay_out WW" "end - 512" "end + 512" 1024
+	asked "$type: past an end within a block is exclusive" exclusive \
+		'lay_out WW; truncate -s $((end - 512)) "$file"; sync' \
+		"end + b" "end + 2 * b + 512" "$b"
 	if [ "$type" = ext4dio ]; then
 		# iomap zeroes behind a write that reaches i_size, on written blocks too: no other
 		# write has those bytes.
