@@ -18,19 +18,39 @@ static enum dio_reason dio_extend_reason(enum dio_policy policy, const struct di
 	return DIO_SHARED_EXTEND;
 }
 
-/* The first fact that stands against the shared lock. */
+/* What stands against it for one that has part of a block zeroed. */
+static enum dio_reason dio_zeroing_reason(enum dio_policy policy, const struct dio_facts *f)
+{
+	if (policy != DIO_POLICY_OVERLAP)
+		return DIO_EXCL_ZEROING;
+	if (f->partial_end)
+		return DIO_EXCL_PARTIAL_END;
+	if (f->no_extents)
+		return DIO_EXCL_NO_EXTENTS;
+	return f->tracked ? DIO_SHARED_ZEROING : DIO_EXCL_ZEROING;
+}
+
+/* The first fact that stands against the shared lock; or how it is shared. */
 static enum dio_reason dio_reason(enum dio_policy policy, const struct dio_facts *f)
 {
-	enum dio_reason extend = dio_extend_reason(policy, f);
+	enum dio_reason shared = DIO_SHARED;
 
 	if (f->security)
 		return f->nowait ? DIO_AGAIN_SECURITY : DIO_EXCL_SECURITY;
-	if (f->extends && f->nowait)
-		return DIO_AGAIN_EXTEND;
-	if (f->extends && extend != DIO_SHARED_EXTEND)
-		return extend;
-	if (f->unaligned && f->zeroes)
-		return f->nowait ? DIO_AGAIN_ZEROING : DIO_EXCL_ZEROING;
+	if (f->extends) {
+		if (f->nowait)
+			return DIO_AGAIN_EXTEND;
+		shared = dio_extend_reason(policy, f);
+		if (shared != DIO_SHARED_EXTEND)
+			return shared;
+	}
+	if (f->unaligned && f->zeroes) {
+		if (f->nowait)
+			return DIO_AGAIN_ZEROING;
+		shared = dio_zeroing_reason(policy, f);
+		if (shared != DIO_SHARED_ZEROING)
+			return shared;
+	}
 	if (f->mixed)
 		return f->nowait ? DIO_AGAIN_ATOMIC : DIO_EXCL_ATOMIC;
 	if (f->scarce)
@@ -41,7 +61,7 @@ static enum dio_reason dio_reason(enum dio_policy policy, const struct dio_facts
 		return DIO_AGAIN_EOF;
 	if (f->nowait && f->unmapped)
 		return DIO_AGAIN_UNMAPPED;
-	return f->extends ? DIO_SHARED_EXTEND : DIO_SHARED;
+	return shared;
 }
 
 /**
@@ -64,23 +84,28 @@ static enum dio_reason dio_reason(enum dio_policy policy, const struct dio_facts
 struct dio_decision ext4dio_dio_decide(enum dio_policy policy, const struct dio_facts *facts)
 {
 	struct dio_decision d = { .reason = dio_reason(policy, facts) };
+	bool zeroes = facts->unaligned && facts->zeroes;
 	/* Blocks of others are zeroed: those must not be in flight. */
-	bool zeroes = (facts->unaligned && facts->zeroes) || facts->mixed;
-	/* It is waited for in any case: i_size moves when the data is on disk. */
+	bool drain = facts->mixed || facts->scarce ||
+		     (zeroes && dio_zeroing_reason(policy, facts) != DIO_SHARED_ZEROING);
 	bool alone = facts->extends && dio_extend_reason(policy, facts) != DIO_SHARED_EXTEND;
 
 	if (facts->nowait) {
 		d.again = d.reason != DIO_SHARED;
+		d.token = facts->blank && !d.again;
 		return d;
 	}
-	d.exclusive_io = alone || zeroes || facts->scarce;
+	d.exclusive_io = alone || drain;
 	d.exclusive = facts->security || facts->split || d.exclusive_io;
-	d.drain = zeroes || facts->scarce;
-	d.wait = d.exclusive_io || facts->extends || facts->eof;
+	d.drain = drain;
+	/* i_size moves when the data is on disk; a token is given back by who took it. */
+	d.wait = d.exclusive_io || facts->extends || zeroes || facts->eof;
 	if (policy == DIO_POLICY_STOCK) {
 		d.exclusive_io = d.exclusive;
 		d.drain |= facts->unaligned && facts->split;
 		d.wait |= d.exclusive && (facts->unaligned || facts->extends);
 	}
+	/* One in flight when the lock is dropped can meet another that was decided otherwise. */
+	d.token = facts->blank && !(d.exclusive_io && d.wait);
 	return d;
 }

@@ -17,7 +17,8 @@
 
 /**
  * enum dio_policy - by which rule a mount decides
- * @DIO_POLICY_OVERLAP: shared wherever that is sound, also where the file grows; the default
+ * @DIO_POLICY_OVERLAP: shared wherever that is sound, also where the file grows or part of a
+ *                      block is zeroed; the default
  * @DIO_POLICY_SHARED: the rule of Linux 7.3: shared unless the write extends the file, zeroes
  *                     part of a block or drops privileges
  * @DIO_POLICY_STOCK: as stock ext4 before Linux 7.3: shared only where one lookup finds
@@ -36,13 +37,16 @@ enum dio_policy {
  * struct dio_facts - what is known of one direct write under i_rwsem
  * @security: file privileges (suid, sgid, capabilities) may have to be dropped
  * @extends: it ends past i_size or past i_disksize
- * @append: with O_APPEND; this and the next three are true only where @extends is
- * @partial_end: it begins or ends, or the file ends, within a block or a page
- * @no_extents: the inode maps its blocks without extents
- * @fast_commit: the mount uses fast commits
+ * @append: with O_APPEND; true only where @extends is
+ * @partial_end: it extends, and begins or ends, or the file ends, within a block or a page; or
+ *               it zeroes the rest of the block that EOF lies in
+ * @no_extents: the inode maps its blocks without extents; true only where it extends or zeroes
+ * @fast_commit: the mount uses fast commits; true only where @extends is
  * @unaligned: offset or length is no multiple of the file system block size
  * @zeroes: iomap would zero the rest of a partly covered block; looked up, and
  *          true, only for unaligned writes
+ * @tracked: writes to this file take tokens, see dio_token.c
+ * @blank: some block of the range is not written; looked up, and true, only where @tracked is
  * @mixed: an atomic write (RWF_ATOMIC) that extends, or one of several blocks, and one lookup
  *         does not find all of them in one extent: what is not written would be zeroed first
  * @scarce: its conversion may find no block for the extent tree and have to zero the rest
@@ -65,6 +69,8 @@ struct dio_facts {
 	bool fast_commit;
 	bool unaligned;
 	bool zeroes;
+	bool tracked;
+	bool blank;
 	bool mixed;
 	bool scarce;
 	bool split;
@@ -82,13 +88,17 @@ struct dio_facts {
  *
  *	SHARED		nothing stands against the shared lock
  *	SHARED_EXTEND	nor does it where the file grows; waited for (%DIO_POLICY_OVERLAP)
+ *	SHARED_ZEROING	nor where part of a block is zeroed; waited for (%DIO_POLICY_OVERLAP)
  *	EXCL_SECURITY	exclusive for the check that drops privileges
  *	EXCL_EXTEND	exclusive because the file grows (other policies)
  *	EXCL_APPEND	exclusive because it is to go where the file ends (O_APPEND)
- *	EXCL_PARTIAL_END exclusive because the file grows from, to or by part of a block or page
- *	EXCL_NO_EXTENTS	exclusive because a file without extents grows
+ *	EXCL_PARTIAL_END exclusive because the file grows from, to or by part of a block or page,
+ *			or is zeroed up to a part of a block
+ *	EXCL_NO_EXTENTS	exclusive because a file without extents grows or has part of a block
+ *			zeroed
  *	EXCL_FAST_COMMIT exclusive because the file grows on a mount with fast commits
- *	EXCL_ZEROING	exclusive because part of a block is zeroed
+ *	EXCL_ZEROING	exclusive because part of a block is zeroed, for the first time in this
+ *			file (or under the other policies)
  *	EXCL_ATOMIC	exclusive because it is atomic and blocks of it are zeroed first
  *	EXCL_SCARCE	exclusive because blocks are scarce, see zeroout.c
  *	EXCL_SPLIT	exclusive because stock ext4 is (%DIO_POLICY_STOCK)
@@ -99,6 +109,7 @@ struct dio_facts {
  *	AGAIN_SCARCE	would be EXCL_SCARCE
  *	AGAIN_SPLIT	would be EXCL_SPLIT
  *	AGAIN_EOF	would be SHARED, but waited for, because it touches the last block
+ *	AGAIN_TOKEN	another write in flight has part of one of its blocks zeroed
  *	AGAIN_UNMAPPED	part of the range has no block to write to, or none that is known
  *			without sleeping
  *	AGAIN_LOCK	somebody holds i_rwsem
@@ -110,6 +121,7 @@ struct dio_facts {
 #define DIO_REASONS(R)				\
 	R(SHARED,	  shared)		\
 	R(SHARED_EXTEND,  shared_extend)	\
+	R(SHARED_ZEROING, shared_zeroing)	\
 	R(EXCL_SECURITY,  exclusive_security)	\
 	R(EXCL_EXTEND,	  exclusive_extend)	\
 	R(EXCL_APPEND,	  exclusive_append)	\
@@ -127,6 +139,7 @@ struct dio_facts {
 	R(AGAIN_SCARCE,	  again_scarce)		\
 	R(AGAIN_SPLIT,	  again_split)		\
 	R(AGAIN_EOF,	  again_eof)		\
+	R(AGAIN_TOKEN,	  again_token)		\
 	R(AGAIN_UNMAPPED, again_unmapped)	\
 	R(AGAIN_LOCK,	  again_lock)		\
 	R(AGAIN_TIME,	  again_time)		\
@@ -149,6 +162,7 @@ enum dio_reason {
  * @exclusive_io: the I/O needs it too; else the lock is downgraded after the checks
  * @drain: wait for direct I/O in flight before the I/O
  * @wait: the I/O must be complete when the lock is dropped
+ * @token: it needs a token, see dio_token.c
  */
 struct dio_decision {
 	enum dio_reason reason;
@@ -157,6 +171,7 @@ struct dio_decision {
 	bool exclusive_io;
 	bool drain;
 	bool wait;
+	bool token;
 };
 
 struct dio_decision ext4dio_dio_decide(enum dio_policy policy, const struct dio_facts *facts);

@@ -152,12 +152,16 @@ DIO_FILE(reset, 0200, 0, NULL, store_reset)
 DIO_REASONS(DIO_REASON_FILE)
 DIO_COUNTER(upgrades, upgrades, show_sum)
 DIO_COUNTER(fallbacks, fallbacks, show_sum)
+DIO_COUNTER(tracked_files, tracked, show_sum)
 DIO_COUNTER(lock_waits, waits[DIO_WAIT_LOCK], show_sum)
 DIO_COUNTER(lock_wait_ns, wait_ns[DIO_WAIT_LOCK], show_sum)
 DIO_COUNTER(lock_wait_max_ns, wait_max_ns[DIO_WAIT_LOCK], show_max)
 DIO_COUNTER(drain_waits, waits[DIO_WAIT_DRAIN], show_sum)
 DIO_COUNTER(drain_wait_ns, wait_ns[DIO_WAIT_DRAIN], show_sum)
 DIO_COUNTER(drain_wait_max_ns, wait_max_ns[DIO_WAIT_DRAIN], show_max)
+DIO_COUNTER(token_waits, waits[DIO_WAIT_TOKEN], show_sum)
+DIO_COUNTER(token_wait_ns, wait_ns[DIO_WAIT_TOKEN], show_sum)
+DIO_COUNTER(token_wait_max_ns, wait_max_ns[DIO_WAIT_TOKEN], show_max)
 
 static struct attribute *dio_attrs[] = {
 	&dio_file_policy.attr,
@@ -165,12 +169,16 @@ static struct attribute *dio_attrs[] = {
 	DIO_REASONS(DIO_REASON_ATTR)
 	&dio_file_upgrades.attr,
 	&dio_file_fallbacks.attr,
+	&dio_file_tracked_files.attr,
 	&dio_file_lock_waits.attr,
 	&dio_file_lock_wait_ns.attr,
 	&dio_file_lock_wait_max_ns.attr,
 	&dio_file_drain_waits.attr,
 	&dio_file_drain_wait_ns.attr,
 	&dio_file_drain_wait_max_ns.attr,
+	&dio_file_token_waits.attr,
+	&dio_file_token_wait_ns.attr,
+	&dio_file_token_wait_max_ns.attr,
 	NULL
 };
 ATTRIBUTE_GROUPS(dio);

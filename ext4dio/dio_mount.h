@@ -13,10 +13,12 @@
  * enum dio_wait_kind - what a direct write waits for
  * @DIO_WAIT_LOCK: i_rwsem
  * @DIO_WAIT_DRAIN: direct I/O in flight, with i_rwsem held exclusively
+ * @DIO_WAIT_TOKEN: a write in flight to a block that one of both has part of zeroed
  */
 enum dio_wait_kind {
 	DIO_WAIT_LOCK,
 	DIO_WAIT_DRAIN,
+	DIO_WAIT_TOKEN,
 	DIO_WAIT_KINDS,
 };
 
@@ -25,6 +27,7 @@ enum dio_wait_kind {
  * @writes: direct writes, each counted once
  * @upgrades: those that took i_rwsem shared first and then exclusively
  * @fallbacks: those whose rest went through the page cache
+ * @tracked: files that tokens were needed for
  * @waits: how often one had to wait; a lock that was free is no wait
  * @wait_ns: for how long, together
  * @wait_max_ns: the longest
@@ -33,6 +36,7 @@ struct dio_counts {
 	u64 writes[DIO_REASON_COUNT];
 	u64 upgrades;
 	u64 fallbacks;
+	u64 tracked;
 	u64 waits[DIO_WAIT_KINDS];
 	u64 wait_ns[DIO_WAIT_KINDS];
 	u64 wait_max_ns[DIO_WAIT_KINDS];

@@ -11,6 +11,7 @@
 
 #include <linux/tracepoint.h>
 #include "dio_decide.h"
+#include "dio_mount.h"
 
 #ifndef DIO_TRACE_NAMES
 #define DIO_TRACE_NAMES
@@ -56,9 +57,11 @@ TRACE_EVENT(ext4dio_dio_decision,
 				 facts->unmapped << 6 | facts->scarce << 7 |
 				 facts->eof << 8 | facts->mixed << 9 |
 				 facts->append << 10 | facts->partial_end << 11 |
-				 facts->no_extents << 12 | facts->fast_commit << 13;
+				 facts->no_extents << 12 | facts->fast_commit << 13 |
+				 facts->tracked << 14 | facts->blank << 15;
 		__entry->how = how->again | how->exclusive << 1 |
-			       how->exclusive_io << 2 | how->drain << 3 | how->wait << 4;
+			       how->exclusive_io << 2 | how->drain << 3 | how->wait << 4 |
+			       how->token << 5;
 	),
 	TP_printk("dev %d,%d ino %llu pos %lld len %zu policy %s reason %s facts %s how %s",
 		  MAJOR(__entry->dev), MINOR(__entry->dev), __entry->ino, __entry->pos,
@@ -71,29 +74,37 @@ TRACE_EVENT(ext4dio_dio_decision,
 				{ 32, "nowait" }, { 64, "unmapped" }, { 128, "scarce" },
 				{ 256, "eof" }, { 512, "mixed" }, { 1024, "append" },
 				{ 2048, "partial_end" }, { 4096, "no_extents" },
-				{ 8192, "fast_commit" }),
+				{ 8192, "fast_commit" }, { 16384, "tracked" },
+				{ 32768, "blank" }),
 		  __print_flags(__entry->how, "|", { 1, "again" }, { 2, "exclusive" },
-				{ 4, "exclusive_io" }, { 8, "drain" }, { 16, "wait" }))
+				{ 4, "exclusive_io" }, { 8, "drain" }, { 16, "wait" },
+				{ 32, "token" }))
 );
 
-/** ext4dio_dio_wait - a direct write has waited @ns nanoseconds, @drain: for I/O */
+TRACE_DEFINE_ENUM(DIO_WAIT_LOCK);
+TRACE_DEFINE_ENUM(DIO_WAIT_DRAIN);
+TRACE_DEFINE_ENUM(DIO_WAIT_TOKEN);
+
+/** ext4dio_dio_wait - a direct write has waited @ns nanoseconds for @kind */
 TRACE_EVENT(ext4dio_dio_wait,
-	TP_PROTO(struct inode *inode, bool drain, u64 ns),
-	TP_ARGS(inode, drain, ns),
+	TP_PROTO(struct inode *inode, int kind, u64 ns),
+	TP_ARGS(inode, kind, ns),
 	TP_STRUCT__entry(
 		__field(dev_t, dev)
 		__field(u64, ino)
 		__field(u64, ns)
-		__field(bool, drain)
+		__field(int, kind)
 	),
 	TP_fast_assign(
 		__entry->dev = inode->i_sb->s_dev;
 		__entry->ino = inode->i_ino;
 		__entry->ns = ns;
-		__entry->drain = drain;
+		__entry->kind = kind;
 	),
 	TP_printk("dev %d,%d ino %llu for %s ns %llu", MAJOR(__entry->dev),
-		  MINOR(__entry->dev), __entry->ino, __entry->drain ? "drain" : "lock",
+		  MINOR(__entry->dev), __entry->ino,
+		  __print_symbolic(__entry->kind, { DIO_WAIT_LOCK, "lock" },
+				   { DIO_WAIT_DRAIN, "drain" }, { DIO_WAIT_TOKEN, "token" }),
 		  __entry->ns)
 );
 

@@ -25,7 +25,8 @@
  *  - Where the extent tree may find no block for a split, a conversion may have to zero the
  *    rest of its extent.  Then it must be the only one in flight; see zeroout.c.
  *  - Where iomap zeroes the rest of a partly covered block, the bytes belong to
- *    nobody's write, but the block may be in another's.  That write is alone:
+ *    nobody's write, but the block may be in another's.  Only one write at a time may be in
+ *    flight to such a block; see dio_token.c.  The first such write in a file is alone:
  *    exclusive, with no direct I/O in flight before it, and waited for.
  *
  * The decision itself is in dio_decide.c.
@@ -35,6 +36,7 @@
 #include "compat.h"
 #include "dio_decide.h"
 #include "dio_mount.h"
+#include "dio_token.h"
 #include "dio_write.h"
 #include "lazy_time.h"
 #include "map_nowait.h"
@@ -72,26 +74,28 @@ static bool dio_written(struct inode *inode, ext4dio_lblk_t lblk, unsigned int l
  * Context: process context, i_rwsem held, so that the answer stays true: no block
  * can go back from written.  Sleeps only without @nowait, on i_data_sem and in a
  * metadata read.
- * Return: true also where the lookup fails; the write will meet the same error.
+ * Return: true also where the lookup fails; the write will meet the same error.  @tail: whether
+ * the last block is one of those.
  */
-static bool dio_zeroes(struct inode *inode, loff_t pos, size_t len, bool nowait)
+static bool dio_zeroes(struct inode *inode, loff_t pos, size_t len, bool nowait, bool *tail)
 {
 	unsigned int blkbits = inode->i_blkbits;
 	ext4dio_lblk_t first = pos >> blkbits;
 	ext4dio_lblk_t last = (pos + len - 1) >> blkbits;
-	bool head = pos & (i_blocksize(inode) - 1);
-	bool tail = (pos + len) & (i_blocksize(inode) - 1);
-	unsigned int mapped;
+	unsigned int mapped = 0;
+	bool head = false;
 
-	if (pos + (loff_t)len > i_size_read(inode))
-		return true;
-	if (head) {
-		if (!dio_written(inode, first, last - first + 1, nowait, &mapped))
-			return true;
-		if (mapped > last - first)
-			return false;
+	*tail = false;
+	if (pos & (i_blocksize(inode) - 1))
+		head = !dio_written(inode, first, last - first + 1, nowait, &mapped);
+	if ((pos + len) & (i_blocksize(inode) - 1)) {
+		/* The last one may have been looked up with the first. */
+		if (head && first == last)
+			*tail = true;
+		else if (head || mapped <= last - first)
+			*tail = !dio_written(inode, last, 1, nowait, &mapped);
 	}
-	return tail && !dio_written(inode, last, 1, nowait, &mapped);
+	return head || *tail || pos + (loff_t)len > i_size_read(inode);
 }
 
 /*
@@ -261,7 +265,7 @@ static bool dio_guess(struct kiocb *iocb, size_t len, enum dio_policy policy)
  * has been tried, and its conversion found no block.
  */
 static struct dio_facts dio_facts(struct kiocb *iocb, size_t len, enum dio_policy policy,
-				  bool retry)
+				  bool retry, struct dio_blocks *blocks)
 {
 	struct inode *inode = file_inode(iocb->ki_filp);
 	loff_t pos = iocb->ki_pos;
@@ -271,11 +275,26 @@ static struct dio_facts dio_facts(struct kiocb *iocb, size_t len, enum dio_polic
 		.unaligned = (pos | len) & (i_blocksize(inode) - 1),
 		.nowait = iocb->ki_flags & IOCB_NOWAIT,
 	};
+	bool tail = false;
 
 	if (f.extends)
 		dio_extend_facts(iocb, len, &f);
 	if (f.unaligned)
-		f.zeroes = dio_zeroes(inode, pos, len, f.nowait);
+		f.zeroes = dio_zeroes(inode, pos, len, f.nowait, &tail);
+	*blocks = (struct dio_blocks) {
+		.first = pos >> inode->i_blkbits,
+		.last = (pos + len - 1) >> inode->i_blkbits,
+	};
+	if (f.zeroes && !f.extends) {
+		/* The zeroes would go beyond EOF. */
+		f.partial_end = tail && (loff_t)(blocks->last + 1) << inode->i_blkbits >
+					i_size_read(inode);
+		f.no_extents = !ext4dio_test_inode_flag(inode, EXT4_INODE_EXTENTS);
+	}
+	f.tracked = ext4dio_tracked(inode);
+	if (f.tracked)
+		f.blank = !dio_range_is(inode, pos, len, EXT4_MAP_MAPPED, f.nowait);
+	blocks->zeroes = f.unaligned && f.blank;
 	if (iocb->ki_flags & IOCB_ATOMIC)
 		f.mixed = f.extends || dio_mixed(inode, pos, len, f.nowait);
 	f.scarce = retry || dio_scarce(inode, pos, len, f.nowait);
@@ -289,13 +308,20 @@ static struct dio_facts dio_facts(struct kiocb *iocb, size_t len, enum dio_polic
 	return f;
 }
 
-/* Count and trace a wait that began at @since. */
-static void dio_waited(struct inode *inode, enum dio_wait_kind kind, ktime_t since)
+/**
+ * ext4dio_dio_waited - count and trace that a direct write had to wait
+ * @inode: what it writes to
+ * @kind: for what
+ * @since: when that began
+ *
+ * Context: any.
+ */
+void ext4dio_dio_waited(struct inode *inode, enum dio_wait_kind kind, ktime_t since)
 {
 	u64 ns = ktime_to_ns(ktime_sub(ktime_get(), since));
 
 	ext4dio_dio_count_wait(inode, kind, ns);
-	trace_ext4dio_dio_wait(inode, kind == DIO_WAIT_DRAIN, ns);
+	trace_ext4dio_dio_wait(inode, kind, ns);
 }
 
 /*
@@ -315,7 +341,7 @@ static int dio_lock(struct inode *inode, bool exclusive, bool nowait)
 		inode_lock(inode);
 	else
 		inode_lock_shared(inode);
-	dio_waited(inode, DIO_WAIT_LOCK, since);
+	ext4dio_dio_waited(inode, DIO_WAIT_LOCK, since);
 	return 0;
 }
 
@@ -328,7 +354,7 @@ static void dio_drain(struct inode *inode)
 		return;
 	since = ktime_get();
 	inode_dio_wait(inode);
-	dio_waited(inode, DIO_WAIT_DRAIN, since);
+	ext4dio_dio_waited(inode, DIO_WAIT_DRAIN, since);
 }
 
 /* Give up what dio_lock() took. */
@@ -398,13 +424,21 @@ static int dio_write_end_io(struct kiocb *iocb, ssize_t size, int error, unsigne
 {
 	int ret = ext4dio_dio_write_end_io(iocb, size, error, flags);
 
-	if (!error && !is_sync_kiocb(iocb))
+	if (is_sync_kiocb(iocb))
+		return ret;
+	if (!error)
 		ext4dio_data_lost(file_inode(iocb->ki_filp), ret);
+	ext4dio_token_put(file_inode(iocb->ki_filp), iocb, iocb->ki_pos);
 	return ret;
 }
 
 static const struct iomap_dio_ops dio_write_ops = {
 	.end_io = dio_write_end_io,
+};
+
+/* One that is waited for tells the writer, who may try again. */
+static const struct iomap_dio_ops dio_waited_ops = {
+	.end_io = ext4dio_dio_write_end_io,
 };
 
 /*
@@ -566,8 +600,8 @@ static const struct iomap_dio_ops dio_extending_ops = {
 /*
  * dio_write_extending - a write that grows the file
  *
- * What it allocates past EOF is unwritten (rule alloc-unwritten) until dio_extend() has it
- * converted, together with the size.  So:
+ * All of it that is past EOF is in blocks of its own.  They are unwritten (rule
+ * alloc-unwritten) until dio_extend() has them converted, together with the size.  So:
  *
  *  - After a crash there is nothing to cut off, and the inode need not be on the orphan list.
  *  - Several can run at once and end in any order.  The size is that of the furthest; what is
@@ -582,14 +616,6 @@ static const struct iomap_dio_ops dio_extending_ops = {
  */
 static ssize_t dio_write_extending(struct kiocb *iocb, struct iov_iter *from)
 {
-	struct inode *inode = file_inode(iocb->ki_filp);
-	ssize_t ret;
-
-	if (iocb->ki_pos > i_size_read(inode)) {
-		ret = dio_zero_tail(inode);
-		if (ret)
-			return ret;
-	}
 	return iomap_dio_rw(iocb, from, &ext4dio_iomap_ops, &dio_extending_ops,
 			    IOMAP_DIO_FORCE_WAIT, NULL, 0);
 }
@@ -602,7 +628,7 @@ static int dio_orphan_end_io(struct kiocb *iocb, ssize_t size, int error, unsign
 {
 	struct inode *inode = file_inode(iocb->ki_filp);
 	loff_t old_size = i_size_read(inode);
-	int ret = dio_write_end_io(iocb, size, error, flags);
+	int ret = ext4dio_dio_write_end_io(iocb, size, error, flags);
 
 	if (i_size_read(inode) > old_size)
 		pagecache_isize_extended(inode, old_size, iocb->ki_pos);
@@ -613,12 +639,20 @@ static const struct iomap_dio_ops dio_orphan_ops = {
 	.end_io = dio_orphan_end_io,
 };
 
+/* Does a write from @pos on touch the block that the file ends within? */
+static bool dio_last_block(struct inode *inode, loff_t pos)
+{
+	loff_t size = i_size_read(inode);
+
+	return (size & (i_blocksize(inode) - 1)) && pos < round_up(size, i_blocksize(inode));
+}
+
 /*
- * dio_write_extending_orphan - the same where blocks past EOF are written from the start
+ * dio_write_extending_orphan - the same where what is past EOF is written from the start
  *
- * Without extents there is no unwritten; and what an atomic write allocates must not fall
- * apart.  The orphan list makes recovery cut off blocks past i_disksize if we crash before
- * the size is updated.
+ * Without extents there is no unwritten; what an atomic write allocates must not fall apart;
+ * and the block that the file ends within may be written already.  The orphan list makes
+ * recovery cut off what is past i_disksize if we crash before the size is updated.
  *
  * Context: i_rwsem held exclusively.
  */
@@ -629,12 +663,6 @@ static ssize_t dio_write_extending_orphan(struct kiocb *iocb, struct iov_iter *f
 	ssize_t ret;
 
 	lockdep_assert_held_write(&inode->i_rwsem);
-	if (iocb->ki_pos > i_size_read(inode)) {
-		ret = dio_zero_tail(inode);
-		if (ret)
-			return ret;
-	}
-
 	handle = ext4dio_journal_start(inode, EXT4_HT_INODE, 2);
 	if (IS_ERR(handle))
 		return PTR_ERR(handle);
@@ -671,11 +699,17 @@ static ssize_t dio_write_waited(struct kiocb *iocb, struct iov_iter *from, bool 
 	int sync = iocb->ki_flags & (IOCB_DSYNC | IOCB_SYNC);
 	ssize_t ret;
 
+	if (iocb->ki_pos > i_size_read(inode)) {
+		ret = dio_zero_tail(inode);
+		if (ret)
+			return ret;
+	}
 	iocb->ki_flags &= ~sync;
 	if (!extends)
-		ret = iomap_dio_rw(iocb, from, &ext4dio_iomap_ops, &dio_write_ops,
+		ret = iomap_dio_rw(iocb, from, &ext4dio_iomap_ops, &dio_waited_ops,
 				   flags | IOMAP_DIO_FORCE_WAIT, iocb, 0);
-	else if (ext4dio_extends_unwritten(inode, iocb->ki_flags & IOCB_ATOMIC))
+	else if (ext4dio_extends_unwritten(inode, iocb->ki_flags & IOCB_ATOMIC) &&
+		 !dio_last_block(inode, iocb->ki_pos))
 		ret = dio_write_extending(iocb, from);
 	else
 		ret = dio_write_extending_orphan(iocb, from);
@@ -711,6 +745,25 @@ static ssize_t dio_write_rest(struct kiocb *iocb, struct iov_iter *from, ssize_t
 	if (ret > 0 && !filemap_write_and_wait_range(mapping, pos, last))
 		invalidate_mapping_pages(mapping, pos >> PAGE_SHIFT, last >> PAGE_SHIFT);
 	return done;
+}
+
+/*
+ * dio_short - what of a direct write that stopped early is in the file
+ *
+ * Where its memory ends early within an unwritten block, iomap zeroes the rest of that block, and
+ * then, as it tries to go on there, the begin of it too.  Since 7.0 it forgets the error
+ * meanwhile.  So what the write has of that block is written once more, with the rest.
+ *
+ * Return: @done, or less; @iocb and @from go on from there.
+ */
+static ssize_t dio_short(struct kiocb *iocb, struct iov_iter *from, ssize_t done)
+{
+	ssize_t back = min_t(ssize_t, done, iocb->ki_pos &
+					    (i_blocksize(file_inode(iocb->ki_filp)) - 1));
+
+	iov_iter_revert(from, back);
+	iocb->ki_pos -= back;
+	return done - back;
 }
 
 /*
@@ -774,6 +827,7 @@ ssize_t ext4dio_dio_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	bool fell_apart = false;
 	enum dio_reason reason = DIO_FAILED;
 	struct dio_decision how;
+	struct dio_blocks blocks;
 	struct dio_facts facts;
 	bool retry = false;
 	loff_t pos;
@@ -807,9 +861,10 @@ again:
 	 * There is no inline data, or we would not be here, and none may come: this
 	 * write allocates blocks.
 	 */
-	ext4dio_clear_inode_state(inode, EXT4_STATE_MAY_INLINE_DATA);
+	if (ext4dio_test_inode_state(inode, EXT4_STATE_MAY_INLINE_DATA))
+		ext4dio_clear_inode_state(inode, EXT4_STATE_MAY_INLINE_DATA);
 
-	facts = dio_facts(iocb, len, policy, retry);
+	facts = dio_facts(iocb, len, policy, retry, &blocks);
 	facts.mixed |= fell_apart;
 	how = ext4dio_dio_decide(policy, &facts);
 	trace_ext4dio_dio_decision(inode, pos, len, policy, &facts, &how);
@@ -830,8 +885,12 @@ again:
 	 * A write in flight may still turn unwritten blocks into written ones, or have
 	 * half a block of its own in ours.  None can start: we hold the lock exclusively.
 	 */
-	if (how.drain)
+	if (how.drain) {
 		dio_drain(inode);
+		ext4dio_tokens_idle(inode);
+		if (how.reason == DIO_EXCL_ZEROING && policy == DIO_POLICY_OVERLAP)
+			ext4dio_track(inode);
+	}
 
 	/* Drops suid, sgid and capabilities, hence exclusive; and the timestamps. */
 	ret = ext4dio_write_modified(iocb);
@@ -851,12 +910,21 @@ again:
 		exclusive = false;
 	}
 
+	/* From here to its completion it may be in the way of others, and they in its. */
+	if (how.token) {
+		ret = ext4dio_token_take(inode, iocb, &blocks, nowait);
+		if (ret) {
+			reason = ret == -EAGAIN ? DIO_AGAIN_TOKEN : DIO_FAILED;
+			goto unlock;
+		}
+	}
+
 	/*
 	 * Bios that are polled for must not be waited for: the one who polls would be this
-	 * task, once it is back.  Before it gives up at a hole of an inode without extents,
-	 * iomap waits for what it has submitted.
+	 * task, once it is back.  Others wait for a token.  Before it gives up at a hole of an
+	 * inode without extents, iomap waits for what it has submitted.
 	 */
-	if (how.wait || !ext4dio_test_inode_flag(inode, EXT4_INODE_EXTENTS))
+	if (how.wait || how.token || !ext4dio_test_inode_flag(inode, EXT4_INODE_EXTENTS))
 		iocb->ki_flags &= ~IOCB_HIPRI;
 	dio_announce(inode);
 	flags = 0;
@@ -865,17 +933,20 @@ again:
 		flags |= IOMAP_DIO_OVERWRITE_ONLY;
 	/*
 	 * Its own conversion, in this task, may zero the rest of an extent if nobody else is
-	 * in flight; see zeroout.c.
+	 * in flight; see zeroout.c.  Nobody is, so that this holds also for what iomap has
+	 * written back before it counts the write.
 	 */
-	if (exclusive && how.wait)
+	if (how.drain && how.wait)
 		WRITE_ONCE(EXT4_I(inode)->i_dio_owner, current);
 	sync = how.wait && (iocb->ki_flags & IOCB_DSYNC);
 	if (how.wait)
 		ret = dio_write_waited(iocb, from, facts.extends, flags);
 	else
 		ret = iomap_dio_rw(iocb, from, &ext4dio_iomap_ops, &dio_write_ops, flags, iocb, 0);
+	if (how.token && ret != -EIOCBQUEUED)
+		ext4dio_token_put(inode, iocb, pos);
 	/* What was queued may be over, and @iocb gone. */
-	if (exclusive && how.wait)
+	if (how.drain && how.wait)
 		WRITE_ONCE(EXT4_I(inode)->i_dio_owner, NULL);
 	if (ret == -EAGAIN && (flags & IOMAP_DIO_OVERWRITE_ONLY) && !nowait) {
 		dio_unlock(inode, exclusive);
@@ -915,7 +986,7 @@ unlock:
 		if (iocb->ki_flags & IOCB_ATOMIC)
 			return ret ? ret : -EOPNOTSUPP;
 		this_cpu_inc(counts->fallbacks);
-		ret = dio_write_rest(iocb, from, ret);
+		ret = dio_write_rest(iocb, from, dio_short(iocb, from, ret));
 	}
 	return ret;
 }

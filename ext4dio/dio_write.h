@@ -5,6 +5,7 @@
 #include <linux/fs.h>
 #include <linux/iomap.h>
 #include "compat.h"
+#include "dio_mount.h"
 
 /* What the write path takes from the fork's file.c, where it was static. */
 bool ext4dio_should_use_dio(struct kiocb *iocb, struct iov_iter *iter);
@@ -16,6 +17,7 @@ int ext4dio_dio_write_end_io(struct kiocb *iocb, ssize_t size, int error, unsign
 /* What it gives to it. */
 ssize_t ext4dio_dio_write_iter(struct kiocb *iocb, struct iov_iter *from);
 void ext4dio_dio_before_zeroing(struct inode *inode);
+void ext4dio_dio_waited(struct inode *inode, enum dio_wait_kind kind, ktime_t since);
 
 /**
  * ext4dio_atomic_refused - is this an atomic write that may not allocate or zero blocks?

@@ -13,7 +13,7 @@ for kernel in $EXT4DIO_KERNELS; do
 	guest "$kernel" cycles --append slab_nomerge
 	guest "$kernel" same-device --expect 'Aborting journal on device'
 	guest "$kernel" features
-	guest "$kernel" lock-mode --send build/tools/overlap
+	guest "$kernel" lock-mode --send build/tools/overlap --timeout 900
 	guest "$kernel" fallback --send build/tools/overlap
 	guest "$kernel" errors --send build/tools/rwf
 	guest "$kernel" nowait --send build/tools/rwf \

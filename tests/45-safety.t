@@ -33,6 +33,7 @@ for kernel in $EXT4DIO_KERNELS; do
 		--expect '(fast|slow)\): failed to convert unwritten extents' \
 		--expect '(fast|slow)\): (Delayed block allocation failed|This should not happen)'
 	guest "$kernel" append --send build/tools/append
+	guest "$kernel" zeroing --send build/tools/grid
 	guest "$kernel" extend --send build/tools/extend \
 		--expect 'I/O error, dev dm-0' --expect 'Buffer I/O error on dev dm-0'
 	guest "$kernel" atomic --send build/tools/atomic
@@ -48,6 +49,9 @@ for kernel in $EXT4DIO_KERNELS; do
 		--expect "fs error \(device ($broken)\).*([Aa]borted|mark_inode_dirty error)" \
 		--expect "JBD2: I/O error when updating journal superblock for ($broken)-8" \
 		"${failing[@]}"
+	# What takes longest and differs least: of the two default kernels, with the last only.
+	[ "$kernel" = "${EXT4DIO_KERNELS##* }" ] || [ "$(wc -w <<< "$EXT4DIO_KERNELS")" -ne 2 ] ||
+		continue
 	guest "$kernel" hostile --send build/tools/hostile "${damage[@]}"
 	guest "$kernel" mutate --send build/tools/hostile "${damage[@]}"
 done

@@ -10,15 +10,16 @@ tests/guest-tools || exit
 # Rules that are left out (ext4dio/fork/rules), and controls (tests/controls), which undo what is
 # no rule's.
 rules=(eof-wait zeroout zeroout-split fsync-aborted map-nowait iomap-nowait
-	drain-before-buffered zero-tail nowait-whole readahead lazy-time)
+	drain-before-buffered zero-tail nowait-whole readahead lazy-time alloc-unwritten
+	token-conflict)
 options=()
 for rule in "${rules[@]}"; do
 	options+=(--without "$rule")
 done
-for script in data-loss fallback faults nowait hostile; do
+for script in data-loss fallback faults nowait hostile extend zeroing; do
 	options+=(--send "tests/guest/$script.sh")
 done
-for tool in hostile ledger loss overlap rwf; do
+for tool in extend grid hostile ledger loss overlap rwf; do
 	options+=(--send "build/tools/$tool")
 done
 # With the last kernel only: the newest has most of the defects.

@@ -13,28 +13,34 @@ static void must(bool holds, const char *rule, const struct dio_facts *f)
 	if (holds)
 		return;
 	bad++;
-	printf("# %s: append %d partial_end %d no_extents %d fast_commit %d\n", rule, f->append,
-	       f->partial_end, f->no_extents, f->fast_commit);
+	printf("# %s: append %d partial_end %d no_extents %d fast_commit %d tracked %d blank %d\n",
+	       rule, f->append, f->partial_end, f->no_extents, f->fast_commit, f->tracked,
+	       f->blank);
 	printf("# %s: security %d extends %d unaligned %d zeroes %d mixed %d scarce %d split %d "
 	       "eof %d nowait %d unmapped %d\n", rule, f->security, f->extends, f->unaligned,
 	       f->zeroes, f->mixed, f->scarce, f->split, f->eof, f->nowait, f->unmapped);
 }
 
-/* What holds under every policy.  @alone: for it, what extends the file is exclusive. */
-static void check(const struct dio_facts *f, const struct dio_decision *d, bool alone)
+/*
+ * What holds under every policy.  @alone: for it, what extends the file is exclusive; @zeroing:
+ * what zeroes part of a block.
+ */
+static void check(const struct dio_facts *f, const struct dio_decision *d, bool alone,
+		  bool zeroing)
 {
-	bool zeroing = f->unaligned && f->zeroes;
+	bool zeroes = f->unaligned && f->zeroes;
 	bool before;
 
 	/* NOWAIT: the upgrade, the drain, the wait and an allocation are each -EAGAIN. */
 	if (f->nowait) {
-		must(d->again == (f->security || f->extends || zeroing || f->mixed || f->scarce ||
+		must(d->again == (f->security || f->extends || zeroes || f->mixed || f->scarce ||
 				  f->split || f->eof || f->unmapped),
 		     "NOWAIT is refused exactly where it would wait", f);
 		must(!d->exclusive && !d->exclusive_io && !d->drain && !d->wait,
 		     "NOWAIT never upgrades, drains or waits", f);
 		must(d->again == (d->reason != DIO_SHARED), "a refusal has a reason", f);
-		must(d->reason != DIO_SHARED_EXTEND, "NOWAIT does not extend", f);
+		must(d->reason != DIO_SHARED_EXTEND && d->reason != DIO_SHARED_ZEROING,
+		     "NOWAIT does not extend or zero", f);
 	} else {
 		must(!d->again, "only NOWAIT is refused", f);
 		/* 1. */
@@ -42,8 +48,8 @@ static void check(const struct dio_facts *f, const struct dio_decision *d, bool 
 		/* 2. */
 		must(!f->extends || d->wait, "an extending write is waited for", f);
 		must(!f->extends || !alone || d->exclusive_io, "and exclusive", f);
-		must(!zeroing || (d->exclusive_io && d->drain && d->wait),
-		     "zeroing is exclusive, drains and is waited for", f);
+		must(!zeroes || d->wait, "zeroing is waited for", f);
+		must(!zeroing || (d->exclusive_io && d->drain), "and exclusive, and drains", f);
 		must(!f->eof || d->wait, "what touches the last block is waited for", f);
 		must(!f->mixed || (d->exclusive_io && d->drain && d->wait),
 		     "so is an atomic write to more than one extent", f);
@@ -51,11 +57,16 @@ static void check(const struct dio_facts *f, const struct dio_decision *d, bool 
 		must(!f->scarce || (d->exclusive_io && d->drain && d->wait),
 		     "where blocks are scarce it is exclusive, drains and is waited for", f);
 		must(d->exclusive ==
-		     (d->reason != DIO_SHARED && d->reason != DIO_SHARED_EXTEND),
-		     "an exclusive lock has a reason", f);
+		     (d->reason != DIO_SHARED && d->reason != DIO_SHARED_EXTEND &&
+		      d->reason != DIO_SHARED_ZEROING), "an exclusive lock has a reason", f);
+		must(zeroes || d->reason != DIO_SHARED_ZEROING, "who zeroes zeroes", f);
+		must(!zeroes || d->reason != DIO_SHARED, "and is counted so", f);
 		must(f->extends || d->reason != DIO_SHARED_EXTEND, "who extends extends", f);
 		must(!f->extends || d->reason != DIO_SHARED, "and is counted so", f);
 	}
+
+	must(d->token == (f->blank && !d->again && !(d->exclusive_io && d->wait)),
+	     "what others can meet and is not all written takes a token", f);
 
 	/* The reason is the first fact in the order of the layers. */
 	must(!f->security || d->reason == (f->nowait ? DIO_AGAIN_SECURITY : DIO_EXCL_SECURITY),
@@ -63,13 +74,14 @@ static void check(const struct dio_facts *f, const struct dio_decision *d, bool 
 	must(f->security || !f->extends || !f->nowait || d->reason == DIO_AGAIN_EXTEND,
 	     "then extension", f);
 	alone &= f->extends;
-	must(f->security || alone || (f->extends && f->nowait) || !zeroing ||
-	     d->reason == (f->nowait ? DIO_AGAIN_ZEROING : DIO_EXCL_ZEROING),
+	must(f->security || f->extends || !zeroes || !f->nowait || d->reason == DIO_AGAIN_ZEROING,
 	     "then zeroing", f);
-	must(f->security || alone || (f->extends && f->nowait) || zeroing || !f->mixed ||
+	must(f->security || alone || (f->extends && f->nowait) || zeroing ||
+	     (zeroes && f->nowait) || !f->mixed ||
 	     d->reason == (f->nowait ? DIO_AGAIN_ATOMIC : DIO_EXCL_ATOMIC),
 	     "then atomic", f);
-	before = f->security || alone || (f->extends && f->nowait) || zeroing || f->mixed;
+	before = f->security || alone || (f->extends && f->nowait) || zeroing ||
+		 (zeroes && f->nowait) || f->mixed;
 	must(before || !f->scarce || d->reason == (f->nowait ? DIO_AGAIN_SCARCE : DIO_EXCL_SCARCE),
 	     "then scarce blocks", f);
 	before |= f->scarce;
@@ -88,9 +100,11 @@ static void check_shared(const struct dio_facts *f)
 	struct dio_decision d = ext4dio_dio_decide(DIO_POLICY_SHARED, f);
 	bool zeroing = f->unaligned && f->zeroes;
 
-	check(f, &d, true);
+	check(f, &d, true, zeroing);
 	must(f->security || !f->extends || f->nowait || d.reason == DIO_EXCL_EXTEND,
 	     "extension is named second", f);
+	must(f->security || f->extends || !zeroing || f->nowait || d.reason == DIO_EXCL_ZEROING,
+	     "zeroing third", f);
 	if (f->nowait)
 		return;
 	/* 3. */
@@ -113,7 +127,7 @@ static void check_stock(const struct dio_facts *f)
 
 	without.split = false;
 	shared = ext4dio_dio_decide(DIO_POLICY_SHARED, &without);
-	check(f, &d, true);
+	check(f, &d, true, f->unaligned && f->zeroes);
 	must(f->security || !f->extends || f->nowait || d.reason == DIO_EXCL_EXTEND,
 	     "extension is named second", f);
 	must(d.again >= shared.again && d.exclusive >= shared.exclusive &&
@@ -130,7 +144,10 @@ static void check_stock(const struct dio_facts *f)
 	     "stock: unaligned and exclusive is waited for", f);
 }
 
-/* The rule of ours: as shared, but that what extends in whole pages and blocks is shared. */
+/*
+ * The rule of ours: as shared, but that what extends in whole pages and blocks is shared, and what
+ * zeroes in a file with tokens.
+ */
 static void check_overlap(const struct dio_facts *f)
 {
 	struct dio_decision d = ext4dio_dio_decide(DIO_POLICY_OVERLAP, f);
@@ -139,19 +156,34 @@ static void check_overlap(const struct dio_facts *f)
 	enum dio_reason why = f->append ? DIO_EXCL_APPEND :
 			      f->partial_end ? DIO_EXCL_PARTIAL_END :
 			      f->no_extents ? DIO_EXCL_NO_EXTENTS : DIO_EXCL_FAST_COMMIT;
-	bool other = (f->unaligned && f->zeroes) || f->mixed || f->scarce;
+	bool zeroes = f->unaligned && f->zeroes;
+	bool zeroing = zeroes && (!f->tracked || f->partial_end || f->no_extents);
+	bool other = zeroing || f->mixed || f->scarce;
 
-	check(f, &d, alone);
-	must(d.wait == shared.wait && d.drain == shared.drain && d.again == shared.again,
-	     "overlap: waited for, drained and refused as shared", f);
-	must(f->extends || (d.exclusive == shared.exclusive &&
-			    d.exclusive_io == shared.exclusive_io && d.reason == shared.reason),
-	     "overlap: only extension is another", f);
-	if (!f->extends || f->nowait)
+	check(f, &d, alone, zeroing);
+	must(d.wait == shared.wait && d.again == shared.again,
+	     "overlap: waited for and refused as shared", f);
+	must(f->extends || zeroes ||
+	     (d.exclusive == shared.exclusive && d.exclusive_io == shared.exclusive_io &&
+	      d.drain == shared.drain && d.reason == shared.reason),
+	     "overlap: only extension and zeroing are others", f);
+	if (f->nowait)
 		return;
-	must(d.exclusive_io == (alone || other), "overlap: shared if nothing is against it", f);
-	must(f->security || !alone || d.reason == why, "overlap: and what is is named", f);
-	must(f->security || alone || other || d.reason == DIO_SHARED_EXTEND,
+	must(d.drain == other, "overlap: who zeroes without tokens drains", f);
+	must(d.exclusive_io == ((f->extends && alone) || other),
+	     "overlap: shared if nothing is against it", f);
+	if (f->security)
+		return;
+	if (f->extends && alone) {
+		must(d.reason == why, "overlap: and what is is named", f);
+		return;
+	}
+	if (zeroing)
+		must(d.reason == (f->partial_end ? DIO_EXCL_PARTIAL_END :
+				  f->no_extents ? DIO_EXCL_NO_EXTENTS : DIO_EXCL_ZEROING),
+		     "overlap: so is what is for zeroing", f);
+	must(other || d.reason == (zeroes ? DIO_SHARED_ZEROING :
+				   f->extends ? DIO_SHARED_EXTEND : DIO_SHARED),
 	     "overlap: shared, and counted so", f);
 }
 
@@ -159,13 +191,13 @@ int main(void)
 {
 	unsigned int i;
 
-	for (i = 0; i < 16384; i++) {
+	for (i = 0; i < 65536; i++) {
 		struct dio_facts f = {
 			.security = i & 1, .extends = i & 2, .unaligned = i & 4,
 			.zeroes = i & 8, .nowait = i & 16, .unmapped = i & 32, .split = i & 64,
 			.scarce = i & 128, .eof = i & 256, .mixed = i & 512,
 			.append = i & 1024, .partial_end = i & 2048, .no_extents = i & 4096,
-			.fast_commit = i & 8192,
+			.fast_commit = i & 8192, .tracked = i & 16384, .blank = i & 32768,
 		};
 
 		check_stock(&f);

@@ -2,7 +2,7 @@
 // rule: zero-tail
 // file: dio_write.c
 // sites: 1
-// present: dio_write_extending \b0 && dio_zero_tail
+// present: dio_write_waited \b0 && dio_zero_tail
 //
 // Control: a write that begins behind the end of the file leaves what a store through mmap
 // has put there.

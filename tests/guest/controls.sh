@@ -21,10 +21,13 @@ control() {
 	relay "$1" bash "./$1.sh" "${@:2}"
 	# For the next one to have it of its own size.
 	rmmod brd 2> /dev/null || true
+	rmdir /sys/kernel/config/nullb/* 2> /dev/null || true
 }
 control data-loss
 control fallback
 control faults ext4dio fsync
 control nowait
 control hostile
+control extend
+control zeroing
 done_testing

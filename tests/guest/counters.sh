@@ -17,13 +17,13 @@ dio=/sys/fs/ext4dio/$name/dio
 # counted: the reasons that were counted since the last reset, with their numbers.
 counted() {
 	local reason
-	for reason in "$dio"/{shared,shared_extend,exclusive_*,again_*,buffered,failed}; do
+	for reason in "$dio"/{shared*,exclusive_*,again_*,buffered,failed}; do
 		[ "$(cat "$reason")" -eq 0 ] || echo "$(basename "$reason") $(cat "$reason")"
 	done | xargs
 }
 # total: all writes that were counted.
 total() {
-	cat "$dio"/{shared,shared_extend,exclusive_*,again_*,buffered,failed} |
+	cat "$dio"/{shared*,exclusive_*,again_*,buffered,failed} |
 		awk '{ n += $1 } END { print n }'
 }
 # writes_of JSON: all writes that fio made.
@@ -101,6 +101,13 @@ counts "unaligned, written" WWWW "shared 1" direct 512 8192
 is "none of these upgraded" $upgraded 0
 counts "unaligned, unwritten" UUUU "exclusive_zeroing 1" direct 512 4096
 is "it upgraded" "$(cat "$dio/upgrades")" 1
+is "and the file is tracked" "$(cat "$dio/tracked_files")" 1
+reset
+direct 8704 512
+is "the next is shared" "$(counted)" "shared_zeroing 1"
+reset
+direct 8704 512
+is "and then it zeroes nothing" "$(counted)" "shared 1"
 counts "at the end of the file" WWWW "shared_extend 1" direct 16384 4096
 counts "past the end of the file" WWWW "shared_extend 1" direct 65536 8192
 counts "across the end of the file" WWWW "shared_extend 1" direct 12288 8192
@@ -155,8 +162,9 @@ lay_out WWWW
 reset
 fio --output-format=json --output=/tmp/locked.json --filename="$file" --direct=1 --bs=4k \
 	--allow_file_create=0 --create_on_open=1 --fallocate=none --thread --rw=write \
-	--name=extends --offset=16k --size=4m \
-	--name=nowait --ioengine=pvsync2 --nowait=1 --rw=randwrite --size=16k --number_ios=2000 \
+	--name=extends --bs=512 --offset=16k --size=512k \
+	--name=nowait --bs=4k --ioengine=pvsync2 --nowait=1 --rw=randwrite --size=16k \
+	--number_ios=2000 \
 	--time_based --runtime=60 --continue_on_error=write --ignore_error=,EAGAIN
 ok "NOWAIT beside an exclusive writer: again_lock" test "$(cat "$dio/again_lock")" -gt 0
 writes=$(writes_of /tmp/locked.json)
@@ -305,7 +313,7 @@ trace-cmd record -q -o /tmp/trace.dat -e ext4dio:ext4dio_dio_decision \
 	-e ext4dio:ext4dio_dio_wait xfs_io -d -c 'pwrite -q 512 1024' "$file" > /dev/null 2>&1
 trace-cmd report -i /tmp/trace.dat > "$OUT/trace.txt" 2> /dev/null
 ok "trace-cmd shows the decision with its facts" grep -Eq \
-	"ext4dio_dio_decision: .*pos 512 len 1024 policy overlap reason shared facts unaligned how" \
+	"ext4dio_dio_decision: .*pos 512 .*policy overlap reason shared facts unaligned.* how" \
 	"$OUT/trace.txt"
 
 umount "$mnt"

@@ -29,7 +29,7 @@ for type in $TYPES; do
 		"$(./loss tail "$mnt/file" 2>&1)"
 	cured $type "$since_6_12" \
 		"a failed write behind the end takes nothing from the last block" \
-		"$(./loss failed "$mnt/file" 2>&1)"
+		"$(./loss failed "$mnt/file" 2>&1)" no
 	umount "$mnt"
 	mount -t $type -o nodelalloc /dev/mapper/slow "$mnt"
 	cured $type "$since_7" "a page fault beside a write in flight does not zero it" \

@@ -5,16 +5,18 @@
 # sees, what is left by truncates, punches and stores beside them, by errors in the middle and by a
 # full disk or quota, and what of a preallocation.
 #
-# usage: extend.sh [SECONDS]	for each of the races [3]
+# usage: extend.sh [SECONDS]	for each of the races [2]
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
-seconds=${1:-3}
+seconds=${1:-2}
 mnt=/mnt/extend
 file=$mnt/file
 mkdir -p "$mnt"
-dev=$(null_blk_new fast 320 1000)
+dev=$(null_blk_new fast 256 1000)
 dio=/sys/fs/ext4dio/$(basename "$dev")/dio
+# What a file shows that was never written to it.
+tr '\0' '\252' < /dev/zero | dd of="$dev" bs=1M iflag=fullblock oflag=direct 2> /dev/null || true
 
 # same DESC: after a new mount, by stock ext4, the file is what it was.
 same() {
@@ -32,7 +34,12 @@ race() {
 	local desc=$1 got seed=$RANDOM shared
 	ext4dio_new "$dev" "$mnt" "$4" "${5:-}"
 	got=$(./extend grow "$file" "$seconds" 12 $seed "$2" 2>&1) || true
-	is "$desc: what is written is there, whoever looks" "${got%% [0-9]*}" ok
+	cured ext4dio no "$desc: what is written is there, whoever looks" "${got%% [0-9]*}" yes
+	if [ -n "${CONTROL:-}" ]; then
+		umount "$mnt"
+		done_testing
+		exit
+	fi
 	shared=$(cat "$dio"/shared_extend)
 	diag "$desc: $got, seed $seed, $(grep -H . "$dio"/{shared_extend,exclusive_*} |
 		grep -v ':0$' | sed 's,.*/,,' | xargs)"

@@ -48,6 +48,12 @@ lay_out() {
 	rm -f "$file"
 	start=65536
 	{
+		# One that zeroes part of a block: from then on the file has tokens.
+		echo "falloc 32768 4096"
+		echo fsync
+	} | xfs_io -f "$file"
+	xfs_io -d -c 'pwrite -q 33280 512' "$file"
+	{
 		echo "truncate $((start + (${#pattern} + 1) * bs))"
 		echo "pwrite -q -S 0x77 0 4096"
 		for ((i = 0; i < ${#pattern}; i++)); do
@@ -98,13 +104,15 @@ asked() {
 	fi
 }
 
-# row DESC PATTERN OFFSET LENGTH WANT STOCK: a write at OFFSET of each copy of the
-# pattern, once by each of $ways; WANT of ext4dio, STOCK of ext4 ("-" for: do not ask).
-# Since 7.3 stock ext4 has the new rule too; on 6.1 all that is unaligned is exclusive.
+# row DESC PATTERN OFFSET LENGTH WANT STOCK [OVERLAP]: a write at OFFSET of each copy of the
+# pattern, once by each of $ways; WANT by the rule of Linux 7.3, STOCK of ext4 ("-" for: do not
+# ask), OVERLAP of ext4dio where that is another.  Since 7.3 stock ext4 has the new rule too; on
+# 6.1 all that is unaligned is exclusive.
 row() {
-	local want=$5 mended=$5 by
+	local want=${7:-$5} mended=$5 by
 	if [ "$policy" = shared ]; then
-		[ "$5" != exclusive ] || return 0
+		[ -n "${7:-}" ] || return 0
+		want=$5
 	elif [ "$policy" = stock ]; then
 		want=$6
 		[ "$5" != "$6" ] || return 0
@@ -153,11 +161,11 @@ for side in ext4dio ext4dio,shared ext4dio,stock ext4; do
 			WUUW $h $((3 * b)) shared exclusive
 		row "unaligned, head and tail written, hole between" \
 			WWWWHHHHWWWW $((3 * b + h)) $((5 * b)) shared exclusive
-		row "unaligned head unwritten" UUWW $h $((2 * b)) exclusive exclusive
-		row "unaligned tail unwritten" WWUU $h $((2 * b)) exclusive exclusive
-		row "unaligned head hole" HHHHWWWW $((3 * b + h)) $b exclusive exclusive
-		row "unaligned tail hole" WWWWHHHH $((3 * b + h)) $b exclusive exclusive
-		row "unaligned, inside an unwritten block" UU 0 $h exclusive exclusive
+		row "unaligned head unwritten" UUWW $h $((2 * b)) exclusive exclusive shared
+		row "unaligned tail unwritten" WWUU $h $((2 * b)) exclusive exclusive shared
+		row "unaligned head hole" HHHHWWWW $((3 * b + h)) $b exclusive exclusive shared
+		row "unaligned tail hole" WWWWHHHH $((3 * b + h)) $b exclusive exclusive shared
+		row "unaligned, inside an unwritten block" UU 0 $h exclusive exclusive shared
 		[ $side = ext4dio ] || break
 	done
 

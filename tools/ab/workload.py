@@ -171,6 +171,8 @@ WORKLOADS = [
     Workload("append", "append: 8 KiB at the end of the file, the jobs in turn", "AA", 8192),
     Workload("append-prealloc", "append-prealloc: the same into blocks preallocated there", "PP",
              8192),
+    Workload("append-dsync", "append-dsync: append, each write with O_DSYNC", "AA", 8192,
+             more=("sync=dsync",)),
     Workload("read", "random 4 KiB reads of a written file", "W", 4096, rw="randread",
              again=True),
     Workload("readwrite", "mixed reads and writes, 70/30: random 4 KiB of a written file", "W",
@@ -181,7 +183,8 @@ WORKLOADS = [
     Workload("vm", "virtual machine image: random 4 KiB into a sparse file, libaio, depth 16",
              "H", 4096, rw="randwrite", engine="libaio", depth=16),
 ]
-DEFAULT = ["device", "overwrite", "mixed", "stripe", "hole", "append", "append-prealloc"]
+DEFAULT = ["device", "overwrite", "mixed", "stripe", "hole", "zeroing", "append",
+           "append-prealloc"]
 
 
 class Application:

@@ -2,9 +2,9 @@
 // rule: inode-init
 // file: super.c
 // sites: 1
-// present: ext4_alloc_inode i_dio_owner = NULL
+// present: ext4_alloc_inode i_dio_owner = NULL; ei->i_dio_tokens = NULL;
 //
-// Nobody's, at first.
+// Nobody's and no tokens, at first.
 
 @@
 identifier ei;
@@ -13,6 +13,7 @@ identifier ei;
  {
 	<...
 +	ei->i_dio_owner = NULL;
++	ei->i_dio_tokens = NULL;
 	ei->i_reserved_data_blocks = 0;
 	...>
  }

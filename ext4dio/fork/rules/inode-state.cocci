@@ -2,10 +2,10 @@
 // rule: inode-state
 // file: ext4.h
 // sites: 1
-// present: * i_dio_owner
+// present: * struct task_struct \*i_dio_owner; struct dio_tokens \*i_dio_tokens;
 //
 // A file knows the task whose direct write is the one that is waited for under the exclusive
-// lock, if there is one; see zeroout.c.
+// lock, if there is one (zeroout.c), and who writes to which blocks (dio_token.c).
 
 @@
 @@
@@ -13,5 +13,6 @@
 	...
 	struct inode vfs_inode;
 +	struct task_struct *i_dio_owner;
++	struct dio_tokens *i_dio_tokens;
 	...
  };
