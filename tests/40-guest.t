@@ -19,7 +19,7 @@ for kernel in $EXT4DIO_KERNELS; do
 	guest "$kernel" nowait --send build/tools/rwf \
 		--expect 'mapped to illegal pblock' --expect 'bad block bitmap checksum'
 	guest "$kernel" evict --send build/tools/rwf
-	guest "$kernel" counters --send build/tools/rwf --send tools
+	guest "$kernel" counters --send build/tools/rwf --send tools --timeout 900
 	guest "$kernel" dax --send build/tools/rwf --mem 3072 --append 'memmap=256M!1G'
 done
 done_testing
