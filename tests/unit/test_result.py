@@ -187,3 +187,8 @@ class Locks(unittest.TestCase):
         self.assertAlmostEqual(found["lock_ms"], 2501)
         self.assertAlmostEqual(found["drain_ms"], 500)
         self.assertIsNone(locking([{"counters": None}, {}]))
+
+    def test_shared_kinds(self):
+        found = locking([{"counters": {"shared": 5, "shared_extend": 3, "shared_zeroing": 2,
+                                       "exclusive_zeroing": 1}}])
+        self.assertEqual((found["writes"], found["shared"]), (11, 10))

@@ -282,10 +282,12 @@ def locking(runs):
         return {name[len(prefix):]: n for name, n in total.items() if name.startswith(prefix) and n}
     again = sum(kind("again_").values())
     exclusive = kind("exclusive_")
+    # Those that extend or zero are counted by themselves.
+    shared = total.get("shared", 0) + sum(kind("shared_").values())
     # Every write is counted once, in one of these.
-    writes = sum(total.get(n, 0) for n in ("shared", "buffered", "failed")) + again + sum(
+    writes = shared + total.get("buffered", 0) + total.get("failed", 0) + again + sum(
         exclusive.values())
-    return {"writes": writes, "shared": total.get("shared", 0), "exclusive": exclusive,
+    return {"writes": writes, "shared": shared, "exclusive": exclusive,
             "buffered": total.get("buffered", 0), "refused": again,
             "lock_ms": total.get("lock_wait_ns", 0) / 1e6 / len(counters),
             "drain_ms": total.get("drain_wait_ns", 0) / 1e6 / len(counters)}
