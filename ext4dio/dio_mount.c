@@ -333,8 +333,8 @@ bool ext4dio_dio_parse_option(struct fs_context *fc, struct fs_parameter *param,
  * @options: as parsed
  *
  * A policy that changes while writes run meets each write before or after its decision.
- * Writes of all policies are safe beside each other: what a write must have the lock
- * exclusively for does not depend on the policies of others.
+ * Writes of all policies are safe beside each other: what the policy of one takes tokens for,
+ * those of the others take them for as well, or wait until nothing is in flight.
  */
 void ext4dio_dio_apply_options(struct super_block *sb, struct dio_options *options)
 {

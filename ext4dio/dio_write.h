@@ -34,7 +34,7 @@ static inline bool ext4dio_atomic_refused(unsigned int flags)
 /**
  * ext4dio_extends_unwritten - are blocks past EOF unwritten until the end of the I/O?
  * @inode: the file
- * @atomic: for an atomic write; nonzero means yes
+ * @atomic: nonzero if it is asked for an atomic write
  *
  * See dio_write_extending() in dio_write.c.
  *

@@ -43,7 +43,7 @@ for type in $TYPES; do
 		*"errno=0 bytes=15360 data=ok fsync=ok") ;;
 		*"errno=0 bytes=15360 data=ok fsync=failed") failed=$((failed + 1)) ;;
 		*)
-			# (Stock ext4 of 7.2 gives stale bytes here, from a cold cache.)
+			# (Stock ext4 of 7.2 was seen not to have it right; why is not known.)
 			[ "$type" = ext4 ] || not_ok "$type, threads: the data is right" "$result"
 			;;
 		esac
