@@ -6,6 +6,7 @@
 
 kver=$(basename /lib/modules/*)
 series=$(echo "$kver" | cut -d. -f1,2)
+# shellcheck disable=SC2034 # of the scripts here
 version=$(sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
 
 # another_kernel KERNEL [SUBLEVEL] [ROOT]: the headers of the root's own kernel under another
