@@ -35,7 +35,7 @@ for type in $TYPES; do
 	for ((i = 0; i < 5; i++)); do
 		rm -f "$file"
 		xfs_io -f -c 'truncate 64k' -c 'pwrite -q 0 1k' -c 'pwrite -q 16k 1k' "$file"
-		# On disk: where its allocation is delayed, SEEK_DATA of stock ext4 does not find it.
+		# On disk: what is delayed, SEEK_DATA of stock ext4 does not find.
 		sync -f "$file"
 		cp "$file" /tmp/model
 		umount "$mnt"
