@@ -47,12 +47,8 @@ lay_out() {
 	slow 0
 	rm -f "$file"
 	start=65536
-	{
-		# One that zeroes part of a block: from then on the file has tokens.
-		echo "falloc 32768 4096"
-		echo fsync
-	} | xfs_io -f "$file"
-	xfs_io -d -c 'pwrite -q 33280 512' "$file"
+	# One that zeroes part of a block, and is not the first: from then on the file has tokens.
+	xfs_io -fd -c 'pwrite -q 0 4096' -c 'truncate 36864' -c 'pwrite -q 33280 512' "$file"
 	{
 		echo "truncate $((start + (${#pattern} + 1) * bs))"
 		echo "pwrite -q -S 0x77 0 4096"
@@ -137,10 +133,11 @@ for side in ext4dio ext4dio,shared ext4dio,stock ext4; do
 	policy=${policy#,}
 	for fs in "4 KiB blocks" "1 KiB blocks" "bigalloc"; do
 		ways=sync
+		all=sync
 		case $fs in
 		4*)
 			new_fs "$type" "-b 4096" ${policy:+dio_policy=$policy}
-			[ $side != ext4dio ] || ways="sync aio uring"
+			[ $side != ext4dio ] || all="sync aio uring"
 			;;
 		1*) new_fs "$type" "-b 1024" ;;
 		b*) new_fs "$type" "-b 4096 -O bigalloc -C 16384" ;;
@@ -150,7 +147,7 @@ for side in ext4dio ext4dio,shared ext4dio,stock ext4; do
 
 		row "aligned, written" WW 0 $((2 * b)) shared shared
 		row "aligned, unwritten" UU 0 $((2 * b)) shared -
-		row "aligned, hole" HHHH 0 $((4 * b)) shared exclusive
+		ways=$all row "aligned, hole" HHHH 0 $((4 * b)) shared exclusive
 		row "aligned, written then unwritten" WU 0 $((2 * b)) shared exclusive
 		row "aligned, unwritten then hole" UUUUHHHH 0 $((8 * b)) shared exclusive
 		row "aligned, hole then written" HHHHWWWW 0 $((8 * b)) shared exclusive
@@ -161,7 +158,8 @@ for side in ext4dio ext4dio,shared ext4dio,stock ext4; do
 			WUUW $h $((3 * b)) shared exclusive
 		row "unaligned, head and tail written, hole between" \
 			WWWWHHHHWWWW $((3 * b + h)) $((5 * b)) shared exclusive
-		row "unaligned head unwritten" UUWW $h $((2 * b)) exclusive exclusive shared
+		ways=$all row "unaligned head unwritten" UUWW $h $((2 * b)) \
+			exclusive exclusive shared
 		row "unaligned tail unwritten" WWUU $h $((2 * b)) exclusive exclusive shared
 		row "unaligned head hole" HHHHWWWW $((3 * b + h)) $b exclusive exclusive shared
 		row "unaligned tail hole" WWWWHHHH $((3 * b + h)) $b exclusive exclusive shared
@@ -171,11 +169,12 @@ for side in ext4dio ext4dio,shared ext4dio,stock ext4; do
 
 	new_fs "$type" "-b 4096" ${policy:+dio_policy=$policy}
 	fs="4 KiB blocks"
+	[ $side != ext4dio ] || all="sync aio uring"
 	b=$bs
 	mended=shared
 	want=exclusive
 	[ $side != ext4dio ] || want=shared
-	for by in $ways; do
+	for by in $all; do
 		asked "$side, by $by: aligned at the end of the file is $want" $want \
 			"lay_out WW" end "end + b" "$b" by-$by
 		asked "$side, by $by: past the end of the file is $want" $want \
