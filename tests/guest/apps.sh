@@ -54,7 +54,8 @@ chmod +x /tmp/bin/*
 for app in mariadb rocksdb image; do
 	mkdir "$mnt/$app"
 	: > /tmp/damaged
-	refuses "$app: damage is found" "is damaged|[Cc]orruption|mismatch|verify: bad" \
+	refuses "$app: damage is found" \
+		"is damaged|[Cc]orruption|mismatch|verify failed|verify: bad" \
 		env PATH="/tmp/bin:$PATH" "tools/ab/$app.app" "$mnt/$app" 2 2 1 /tmp/cache
 	is "$app: that was there" "$(wc -l < /tmp/damaged)" 1
 done
