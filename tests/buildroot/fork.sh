@@ -105,28 +105,33 @@ fi
 
 # --- incremental -----------------------------------------------------------
 
-forks --out "$out" > /dev/null
+# quick ARGS...: the same without what takes most of the time, where the rules do not matter.
+quick() {
+	forks --rules identity "$@"
+}
+
+quick --out "$out" > /dev/null
 before=$(stat -c %i "$out")
-gives "a second run has nothing to do and says nothing" "" forks --out "$out"
+gives "a second run has nothing to do and says nothing" "" quick --out "$out"
 is "and leaves the tree alone" "$(stat -c %i "$out")" "$before"
 
 # fresh_tree: put the stock source, unpacked and unaltered, into $tree.
 tree=$work/tree
 fresh_tree() {
 	rm -rf "$tree"
-	forks --out "$work/fresh" > /dev/null
+	quick --out "$work/fresh" > /dev/null
 	cp -r "$work/fresh.stock" "$tree"
 }
 fresh_tree
-forks --out "$out" --ksrc "$tree" > /dev/null
+quick --out "$out" --ksrc "$tree" > /dev/null
 touch "$tree/fs/ext4/super.c"
 ok "a changed source file makes it run again" \
-	grep -q forking <<< "$(forks --out "$out" --ksrc "$tree")"
+	grep -q forking <<< "$(quick --out "$out" --ksrc "$tree")"
 cp -r ext4dio/fork "$work/rules"
-forks --out "$out" --rules-dir "$work/rules" > /dev/null
+quick --out "$out" --rules-dir "$work/rules" > /dev/null
 echo "// a remark" >> "$work/rules/identity/ident.cocci"
 ok "a changed rule makes it run again" \
-	grep -q forking <<< "$(forks --out "$out" --rules-dir "$work/rules")"
+	grep -q forking <<< "$(quick --out "$out" --rules-dir "$work/rules")"
 
 # Stop it at each stage, which shows by what there is in the folder that it works in, and
 # interrupt it there: what is at OUT is the fork that was there, the new one, or nothing.
@@ -172,7 +177,7 @@ left() {
 	find "$work" -maxdepth 1 -name '.cut*.tmp'
 }
 ok "one that was killed leaves it behind" test -n "$(left)"
-forks --ksrc "$tree" --out "$work/cut" > /dev/null
+quick --ksrc "$tree" --out "$work/cut" > /dev/null
 gives "the next run removes that" "" left
 
 # --- rules -----------------------------------------------------------------
@@ -265,6 +270,14 @@ is "every rule was tried on an ext4 in other words" "$mutations" ended
 
 # --- what is replaced or relied on -----------------------------------------
 
+# With one rule only, for what does not depend on them.
+mkdir -p "$work/few/rules"
+cp -r ext4dio/fork/{identity,bodies} "$work/few"
+cp "ext4dio/fork/rules/$rule.cocci" "$work/few/rules"
+few() {
+	forks --out "$out" --ksrc "$tree" --rules-dir "$work/few" "$@"
+}
+
 fresh_tree
 is "all that this ext4 has in the direct write path is known" \
 	"$("$fork" --hashes --ksrc "$tree" | grep -c unknown)" 0
@@ -273,34 +286,32 @@ edit_checks() {
 	sed -i "/^static ssize_t ext4_dio_write_checks/,/^}/ { $1 }" "$tree/fs/ext4/file.c"
 }
 edit_checks 's|^{|{ /* a remark */|; s/ = /\n\t\t= /'
-ok "a remark and another line break make no difference" forks --out "$out" --ksrc "$tree"
+ok "a remark and another line break make no difference" few
 edit_checks 's|^{.*|&\n\tif (iov_iter_count(from) > 4096)\n\t\treturn -EFBIG;|'
 body=$("$fork" --hashes --ksrc "$tree" | sed -n 's/ *# unknown$//p')
 is "a check that upstream adds there makes one function unknown" \
 	"$(cut -d' ' -f1,2 <<< "$body")" "file.c ext4_dio_write_checks"
 line=$(cut -d' ' -f1-3 <<< "$body")
 refuses "an ext4 with it is refused by name, and what to do is said" \
-	"replaces or relies on.*$kver_re.*: $line; look for.*/etc/ext4dio/bodies.*ANY_BODY=1" \
-	forks --out "$out" --ksrc "$tree"
+	"replaces or relies on.*$kver_re.*: $line; look for.*/etc/ext4dio/bodies.*ANY_BODY=1" few
 is "to DKMS that is a kernel to skip" \
-	"$(forks --out "$out" --ksrc "$tree" --dkms > /dev/null 2>&1 || echo $?)" 77
+	"$(few --dkms > /dev/null 2>&1 || echo $?)" 77
 says "it is taken when the user says so" "warning: .*$line; going on because ANY_BODY is set" \
-	forks --out "$out" --ksrc "$tree" --any-body
-refuses "which is not remembered" "$line" forks --out "$out" --ksrc "$tree"
+	few --any-body
+refuses "which is not remembered" "$line" few
 says "make hands that on" any-body make -n fork KVER="$kver" ANY_BODY=1
 mkdir -p /etc/ext4dio
 echo "$body # looked at" > /etc/ext4dio/bodies
-ok "a body that somebody here has looked at is taken" forks --out "$out" --ksrc "$tree" --dkms
+ok "a body that somebody here has looked at is taken" few --dkms
 edit_checks 's/4096/8192/'
-refuses "but that one only" "file.c ext4_dio_write_checks" forks --out "$out" --ksrc "$tree"
+refuses "but that one only" "file.c ext4_dio_write_checks" few
 echo "file.c ext4_dio_write_checks" > /etc/ext4dio/bodies
-refuses "half a line there is told" "/etc/ext4dio/bodies: not FILE FUNCTION HASH" \
-	forks --out "$out" --ksrc "$tree"
+refuses "half a line there is told" "/etc/ext4dio/bodies: not FILE FUNCTION HASH" few
 rm -r /etc/ext4dio
 fresh_tree
 sed -i 's/\bext4_extending_io\b/ext4_growing_io/' "$tree/fs/ext4/file.c"
-refuses "so is a function that is gone" "file.c ext4_extending_io none" \
-	forks --out "$out" --ksrc "$tree"
+refuses "so is a function that is gone" "file.c ext4_extending_io none" few
+
 # --- controls: without a rule ----------------------------------------------
 
 fresh_tree
@@ -334,36 +345,36 @@ package=linux-source-$series
 tarball=$(ls /usr/src/"$package".tar.*)
 mkdir "$work/usr"
 refuses "no kernel source: names the package" "install the package $package" \
-	forks --out "$work/a" --usr-src "$work/usr"
+	quick --out "$work/a" --usr-src "$work/usr"
 mkdir -p "$work/usr/$package.0"
 fresh_tree
 mkdir "$work/pack" && cp -r "$tree" "$work/pack/$package.0"
 tar -cJf "$work/usr/$package.0/$package.0.tar.xz" -C "$work/pack" "$package.0"
 ln -s "$package.0/$package.0.tar.xz" "$work/usr/$package.0.tar.xz"
-ok "Ubuntu's layout of /usr/src is found" forks --out "$work/ubuntu" --usr-src "$work/usr"
-ok "KSRC= may name a tarball" forks --out "$work/a" --ksrc "$tarball"
+ok "Ubuntu's layout of /usr/src is found" quick --out "$work/ubuntu" --usr-src "$work/usr"
+ok "KSRC= may name a tarball" quick --out "$work/a" --ksrc "$tarball"
 fresh_tree
-ok "KSRC= may name a tree" forks --out "$work/b" --ksrc "$tree"
+ok "KSRC= may name a tree" quick --out "$work/b" --ksrc "$tree"
 ok "both give the same fork" diff -r --no-dereference -x .fork.json -x origin.h \
 	"$work/a" "$work/b"
 
 refuses "KSRC= that does not exist" "KSRC=/nowhere does not exist" \
-	forks --out "$out" --ksrc /nowhere
+	quick --out "$out" --ksrc /nowhere
 mkdir "$work/empty"
 refuses "KSRC= that is no kernel tree" "is no kernel source tree: it has no fs/ext4/super.c" \
-	forks --out "$out" --ksrc "$work/empty"
+	quick --out "$out" --ksrc "$work/empty"
 tar -cf "$work/junk.tar" -C "$work" empty
 refuses "KSRC= that is some other tarball" "is no kernel source: it has no fs/ext4/super.c" \
-	forks --out "$out" --ksrc "$work/junk.tar"
+	quick --out "$out" --ksrc "$work/junk.tar"
 echo text > "$work/junk.tar.xz"
 refuses "KSRC= that is no tarball at all" "is no kernel source: .*(not recognized|tar: )" \
-	forks --out "$out" --ksrc "$work/junk.tar.xz"
+	quick --out "$out" --ksrc "$work/junk.tar.xz"
 
 sed -i 's/^SUBLEVEL = .*/SUBLEVEL = 250/' "$tree/Makefile"
 refuses "source of another stable release stops the build" \
 	"is Linux $series.250, but the headers of $kver_re are Linux $series\..*ANY_RELEASE=1" \
-	forks --out "$work/c" --ksrc "$tree"
-ok "and is used when the user says so" forks --out "$work/c" --ksrc "$tree" --any-release
+	quick --out "$work/c" --ksrc "$tree"
+ok "and is used when the user says so" quick --out "$work/c" --ksrc "$tree" --any-release
 
 # Headers of the next upload of the same release.  Debian says so in package.h; where that is
 # missing the package manager knows, which here is one of ours: it reads $work/owners, lines
@@ -375,7 +386,7 @@ sed -i "s/ $upload\"/ ${upload}99\"/" "$work/headers/include/generated/package.h
 upload_re=${upload//+/\\+}
 for_headers() {
 	env PATH="$work/bin:$PATH" "$fork" --kver "$kver" --kdir "$work/headers" \
-		--out "$work/e" "$@"
+		--rules identity --out "$work/e" "$@"
 }
 refuses "source of another upload of the release stops the build" \
 	"of linux $upload_re, but .* of $kver_re are of linux ${upload_re}99;.*ANY_RELEASE=1" \
@@ -428,7 +439,8 @@ cp "$work/linux-99/Makefile" "$tree/Makefile"
 newest=$(awk '/^[0-9]/ { print $1 }' tests/lab/kernels | sort -V | tail -1)
 says "a kernel newer than all that are tested is served, and said to be untested" \
 	"not been tested with a kernel that new; the newest is Linux $newest$" \
-	"$fork" --kver 99.1.0-x --kdir "$work/linux-99" --out "$work/d" --ksrc "$tree"
+	"$fork" --kver 99.1.0-x --kdir "$work/linux-99" --out "$work/d" --ksrc "$tree" \
+		--rules identity
 refuses "coccinelle missing: names the package" "install the package coccinelle" \
 	env PATH="$work/empty" "$(command -v python3)" "$fork" --kver "$kver" --out "$work/d"
 
