@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The layered decision of SPEC section 2; see dio_decide.h for the terms. */
+/* The decision; see dio_decide.h for the terms, doc/design.md for the table. */
 #include "dio_decide.h"
 
 /* What stands against the shared lock for a write that extends the file. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Every combination of the facts against the rules of SPEC section 2, which are
- * written down here a second time, one by one, as statements about the answer.
+ * Every combination of the facts against the rules (doc/design.md), which are written down
+ * here a second time, one by one, as statements about the answer.
  */
 #include <stdio.h>
 #include "../ext4dio/dio_decide.h"
@@ -94,7 +94,7 @@ static void check(const struct dio_facts *f, const struct dio_decision *d, bool 
 	     "then missing blocks", f);
 }
 
-/* SPEC section 2; @f->split is never set. */
+/* The rule of Linux 7.3; @f->split is never set. */
 static void check_shared(const struct dio_facts *f)
 {
 	struct dio_decision d = ext4dio_dio_decide(DIO_POLICY_SHARED, f);
