@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """What fio is given, and what is read from it."""
 
+import tempfile
 import unittest
+from pathlib import Path
 from unittest import mock
 
 from ab.fio import measured
@@ -78,6 +80,18 @@ class JobFile(unittest.TestCase):
             self.assertIn(line, lines)
         self.assertIn("rw=write", self.lines("append", jobs=1))
 
+    def test_pieces(self):
+        """where eight writes fill a block, all of them are inside the file"""
+        lines = self.lines("zeroing-512")
+        for line in ("rw=write:512", "bs=512", "offset=0", "offset_increment=512",
+                     "number_ios=800", f"size={2 * 100 * 4096}"):
+            self.assertIn(line, lines)
+        self.assertIn("rw=write", self.lines("zeroing-512", jobs=1))
+        lines = self.lines("vm-512")
+        for line in ("rw=randwrite", "bs=512", "offset=0", f"offset_increment={100 * 4096}",
+                     "number_ios=800", f"size={100 * 4096}", "ioengine=libaio", "iodepth=16"):
+            self.assertIn(line, lines)
+
     def test_again(self):
         """overwrites go on until the time is over"""
         lines = self.lines("overwrite")
@@ -103,11 +117,25 @@ class JobFile(unittest.TestCase):
         self.assertLessEqual({w.shape for w in WORKLOADS}, {"", *names})
 
 
+class Laid(unittest.TestCase):
+    def test_pieces(self):
+        """a file for writes smaller than a block is one hole of whole blocks"""
+        with tempfile.TemporaryDirectory() as folder:
+            for name in ("zeroing-512", "vm-512"):
+                path = Path(folder) / name
+                with mock.patch("ab.workload.blocks_of", lambda path, size: ""):
+                    workload(name).lay_out(path, 3)
+                self.assertEqual(path.stat().st_size, 3 * 4096)
+                with mock.patch("ab.workload.blocks_of", lambda path, size: "HW"), \
+                        self.assertRaisesRegex(Failure, "not laid out as H"):
+                    workload(name).lay_out(path, 3)
+
+
 class Written(unittest.TestCase):
-    def check(self, name, units, written, blocks):
+    def check(self, name, units, written, blocks, path="/f"):
         """check_written(), where FIEMAP tells @blocks."""
         with mock.patch("ab.workload.blocks_of", lambda path, size: blocks[:size // 4096]):
-            workload(name).check_written("/f", units, written)
+            workload(name).check_written(path, units, written)
 
     def test_all_there(self):
         """after a run that time has ended, what was written is there"""
@@ -125,3 +153,17 @@ class Written(unittest.TestCase):
                 ("append", 4, 2, "WWHHWU"), ("zeroing", 4, 2, "WUUU")):
             with self.assertRaisesRegex(Failure, "blocks were not written", msg=name):
                 self.check(name, units, written, blocks)
+
+    def test_pieces(self):
+        """so does a write of part of a block that is not there, whether its block is or not"""
+        with tempfile.NamedTemporaryFile() as file:
+            # Three blocks, the second a hole: 8 and 3 writes.
+            file.write(b"x" * 4096 + bytes(4096) + (b"x" + bytes(511)) * 3 + bytes(2560))
+            file.flush()
+            for name in ("zeroing-512", "vm-512"):
+                for written in (0, 1, 8, 9, 11):
+                    self.check(name, 3, written, "WHW", file.name)
+                with self.assertRaisesRegex(Failure, "1 writes of 512 B have left zeros"):
+                    self.check(name, 3, 12, "WHW", file.name)
+                with self.assertRaisesRegex(Failure, "1 blocks were not written"):
+                    self.check(name, 3, 17, "WHW", file.name)

@@ -111,6 +111,15 @@ class Plan(Bench):
                           "number_ios=8192"][:len(tries)])
         self.assertGreater(len(tries), 2)
 
+    def test_pieces(self):
+        """a file that takes eight writes a block has room for them all, and is no larger"""
+        for name in ("zeroing-512", "vm-512"):
+            self.rates = {"a": 1000.0, "b": 20000.0}
+            result = self.bench(workloads=(name,), jobs=(2,))
+            self.assertEqual({r["units"] for r in result["runs"]},
+                             {int(20000 * 5 * 1.3 / 2 / 8) + 1}, name)
+            self.assertFalse(any(r["ran_out"] for r in result["runs"]))
+
     def test_faster_than_calibrated(self):
         """a round in which a file was too small is made again with a larger one"""
         self.rates["b"] = lambda call: 200.0 if call < 2 else 400.0

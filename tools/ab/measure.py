@@ -153,7 +153,7 @@ class Benchmark:
         least = self.least_units(workload, jobs)
         if workload.again or workload.application:
             return least
-        wanted = int(rate * self.options["seconds"] * SLACK / jobs) + 1
+        wanted = int(rate * self.options["seconds"] * SLACK / (jobs * workload.writes)) + 1
         return min(max(wanted, least), self.most_units(workload, jobs))
 
     def measure(self, workload, jobs):

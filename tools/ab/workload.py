@@ -2,6 +2,7 @@
 """What is measured: the table of fio workloads, and applications (*.app)."""
 
 import contextlib
+import math
 import os
 import re
 import shutil
@@ -28,8 +29,9 @@ RUN_LIMIT_S = 3600
 class Workload:
     """Writes of one kind by fio, and the file that they want to find.
 
-    Each job has a region of its own, one after the other, of whole units, and makes one
-    write (or read) in each unit; where the file grows, the jobs' writes alternate.
+    Each job has a region of its own, one after the other, of whole units, and makes in each
+    unit as many writes (or reads) as fit, mostly one; where the file grows, or in_turn says
+    so, the jobs' writes alternate.
     """
 
     name: str
@@ -44,6 +46,8 @@ class Workload:
     rw: str = "write"
     engine: str = "psync"
     depth: int = 1
+    # The jobs' writes alternate.
+    in_turn: bool = False
     # The same blocks may be written again, until the time is over.
     again: bool = False
     # More lines of the job file.
@@ -59,13 +63,18 @@ class Workload:
         return not self.layout
 
     @property
-    def grows(self):
-        return self.layout[:1] in ("A", "P")
+    def alternates(self):
+        return self.in_turn or self.layout[:1] in ("A", "P")
 
     @property
     def unit(self):
         """Bytes of a unit."""
         return len(self.layout) * BLOCK or self.size
+
+    @property
+    def writes(self):
+        """How many a job makes in a unit."""
+        return self.unit // self.size
 
     @property
     def io(self):
@@ -76,7 +85,8 @@ class Workload:
         """The text for fio.  @units: of each job; @rate: operations a second of all jobs
         together, in the long run, 0: as fast as it goes."""
         region = units * self.unit
-        skip = self.unit * (jobs if self.grows else 1) - self.size
+        step = self.unit // self.writes
+        skip = step * (jobs if self.alternates else 1) - self.size
         lines = [
             "[global]", f"filename={path}", "direct=1", f"ioengine={self.engine}",
             f"iodepth={self.depth}", "thread", f"numjobs={jobs}", f"randseed={seed}",
@@ -90,11 +100,11 @@ class Workload:
             f"rw={self.rw}" + (f":{skip}" if skip and self.rw == "write" else ""),
             f"bs={self.size}", f"offset={self.at}",
         ]
-        if self.grows:
-            lines += [f"size={region * jobs}", f"offset_increment={self.unit}"]
+        if self.alternates:
+            lines += [f"size={region * jobs}", f"offset_increment={step}"]
         else:
             lines += [f"size={region - self.at}", f"offset_increment={region}"]
-        lines.append("time_based" if self.again else f"number_ios={units}")
+        lines.append("time_based" if self.again else f"number_ios={units * self.writes}")
         if rate:
             # Jobs that write at even intervals would all write at the same instants.
             share = rate // jobs
@@ -138,14 +148,21 @@ class Workload:
                           "keep such a layout, so nothing can be measured on it")
 
     def check_written(self, path, units, written):
-        """After @written writes into @units fresh units: no block of them is missing.  (More
-        can be there: ext4 may zero the rest of a short unwritten extent.)"""
+        """After @written writes into @units fresh units: no block of them is missing, and
+        where a block takes several writes none of those.  (More can be there: ext4 may zero
+        the rest of a short unwritten extent.)"""
         fresh = len(self.layout) - self.layout.count("W")
-        wanted = units * self.layout.count("W") + written * fresh
-        found = blocks_of(path, units * self.unit).count("W")
-        if found < wanted:
-            raise Failure(f"{path}: {wanted - found} blocks were not written; "
-                          "the run does not count")
+        wanted = units * self.layout.count("W") + math.ceil(written * fresh / self.writes)
+        blocks = blocks_of(path, units * self.unit)
+        missing = wanted - blocks.count("W")
+        if missing > 0:
+            raise Failure(f"{path}: {missing} blocks were not written; the run does not count")
+        if self.writes > 1:
+            # What fio writes is random.
+            lost = written - pieces_of_data(path, blocks, self.size)
+            if lost > 0:
+                raise Failure(f"{path}: {lost} writes of {self.size} B have left zeros; "
+                              "the run does not count")
 
 
 def queued(shape):
@@ -168,6 +185,8 @@ WORKLOADS = [
     Workload("hole", "hole: aligned 8 KiB into a sparse file", "HH", 8192),
     Workload("zeroing", "zeroing: 3,072 B at +512 of each unwritten 4 KiB block", "U", 3072,
              at=512),
+    Workload("zeroing-512", "zeroing-512: 512 B into a sparse file, the jobs in turn; eight fill "
+             "a 4 KiB block", "H", 512, in_turn=True),
     Workload("append", "append: 8 KiB at the end of the file, the jobs in turn", "AA", 8192),
     Workload("append-prealloc", "append-prealloc: the same into blocks preallocated there", "PP",
              8192),
@@ -182,8 +201,10 @@ WORKLOADS = [
              more=("nowait=1", "continue_on_error=write", "ignore_error=,EAGAIN")),
     Workload("vm", "virtual machine image: random 4 KiB into a sparse file, libaio, depth 16",
              "H", 4096, rw="randwrite", engine="libaio", depth=16),
+    Workload("vm-512", "virtual machine image: random 512 B into a sparse file, libaio, depth 16",
+             "H", 512, rw="randwrite", engine="libaio", depth=16),
 ]
-DEFAULT = ["device", "overwrite", "mixed", "stripe", "hole", "zeroing", "append",
+DEFAULT = ["device", "overwrite", "mixed", "stripe", "hole", "zeroing", "zeroing-512", "append",
            "append-prealloc"]
 
 
@@ -267,3 +288,15 @@ def blocks_of(path, size):
         parts.append(("U" if "unwritten" in line else "W") * (last + 1 - first))
         next_block = last + 1
     return "".join(parts)[:size // BLOCK]
+
+
+def pieces_of_data(path, blocks, size):
+    """How many pieces of @size bytes are not all zeros; @blocks: blocks_of() the file."""
+    found, zeros = 0, bytes(size)
+    with open(path, "rb") as file:
+        for part in re.finditer("W+", blocks):
+            for pos in range(part.start() * BLOCK, part.end() * BLOCK, CHUNK):
+                file.seek(pos)
+                data = file.read(min(CHUNK, part.end() * BLOCK - pos))
+                found += sum(data[i:i + size] != zeros for i in range(0, len(data), size))
+    return found
