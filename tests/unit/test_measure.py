@@ -18,6 +18,7 @@ class Target:
     """A folder that has room for 1 GiB; the side mounted last is the last of mounted_as."""
 
     path = "/made-up"
+    logical_block = 512
 
     def __init__(self, folder):
         self.file = Path(folder) / "file"
@@ -135,6 +136,27 @@ class Plan(Bench):
         self.assertTrue(any(r["ran_out"] and r["wall_s"] < 5 for r in result["runs"]))
         with self.assertRaisesRegex(Failure, "needs 2048 MiB, but only 1024 MiB are there"):
             self.bench(total=1 << 31)
+
+    def test_blocks(self):
+        """writes of parts of the device's blocks are refused, all of them, before anything"""
+        asked = ("device", "mixed", "stripe", "zeroing", "zeroing-512", "append", "vm-512")
+        self.target.logical_block = 4096
+        with self.assertRaisesRegex(Failure, "of /made-up have 4096 B.*leave out: "
+                                             "stripe, zeroing, zeroing-512, vm-512$"):
+            self.bench(workloads=asked)
+        with mock.patch.object(measure, "find_workload",
+                               lambda name: Workload(name, "", "WW", 4096, at=512)), \
+                self.assertRaisesRegex(Failure, "leave out: shifted$"):
+            self.bench(workloads=("shifted",))
+        self.assertEqual((self.calls, [p.name for p in self.folder.iterdir()]), ([], ["file"]))
+        self.target.logical_block = 512
+        self.rates["device"] = 300.0
+        self.bench(workloads=asked, rounds=(1, 1))
+        self.target.logical_block = 4096
+        self.bench(workloads=("device", "mixed", "append"), rounds=(1, 1))
+        # Nobody knows it.
+        self.target.logical_block = 1
+        self.bench(workloads=("stripe", "vm-512"), rounds=(1, 1))
 
     def test_rounds(self):
         """rounds end at the least of them where the interval is narrow"""

@@ -65,7 +65,17 @@ class Benchmark:
                                    "io": w.io} for w in self.workloads},
             "mounted_as": target.mounted_as, "cells": [], "runs": [],
         }
+        self.require_aligned()
         self.require_room()
+
+    def require_aligned(self):
+        """Fail if a workload writes parts of the device's blocks; before anything is done."""
+        block = self.target.logical_block
+        parts = [w.name for w in self.workloads
+                 if not w.application and (w.size % block or w.at % block)]
+        if parts:
+            raise Failure(f"the logical blocks of {self.target.path} have {block} B, no part of "
+                          f"which direct I/O can write; leave out: {', '.join(parts)}")
 
     # --- room ------------------------------------------------------------------
 

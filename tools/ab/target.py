@@ -16,6 +16,7 @@ from .environment import chosen, read
 from .workload import Failure
 
 BLKGETSIZE64 = 0x80081272
+DEVICES = Path("/sys/dev/block")
 
 
 def tool(*command, why):
@@ -37,6 +38,18 @@ def have_type(name):
     if not registered():
         subprocess.run(["modprobe", f"fs-{name}"], capture_output=True)
     return bool(registered())
+
+
+def queue_of(number):
+    """Where sysfs tells of the block device @number, MAJOR:MINOR; of a partition its disk."""
+    queue = DEVICES / number / "queue"
+    return queue if queue.exists() else queue.parent.resolve().parent / "queue"
+
+
+def logical_block(number):
+    """Bytes of the blocks of a device, no part of which direct I/O can write; 1 if it is not
+    known, as that of a file system without a device."""
+    return int(read(queue_of(number) / "logical_block_size") or 1)
 
 
 class Side:
@@ -71,6 +84,7 @@ class Device:
         if not stat.S_ISBLK(mode.st_mode):
             raise Failure(f"{path} is no block device; to measure in a folder use --dir")
         self.number = f"{os.major(mode.st_rdev)}:{os.minor(mode.st_rdev)}"
+        self.logical_block = logical_block(self.number)
         self.refuse_in_use()
         content = self.content()
         if content and not destroy:
@@ -113,10 +127,7 @@ class Device:
 
     def facts(self):
         """What a reader of the result has to know of it."""
-        queue = Path("/sys/dev/block") / self.number / "queue"
-        if not queue.exists():
-            queue = queue.parent.resolve().parent / "queue"
-
+        queue = queue_of(self.number)
         return {
             "path": str(self.path), "size": self.size,
             "model": read(queue.parent / "device/model"),
@@ -179,6 +190,8 @@ class Folder:
                     why=f"cannot tell what is mounted at {path}").split()
         self.type, self.source = line[0], line[1]
         self.mounted_as = {self.type: line[2]}
+        number = os.stat(self.path).st_dev
+        self.logical_block = logical_block(f"{os.major(number)}:{os.minor(number)}")
 
     def facts(self):
         """What a reader of the result has to know of it."""
