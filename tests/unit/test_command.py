@@ -36,7 +36,7 @@ if how == "fail" and count == 3:
 ios = {"nothing": 0}.get(how, 1000)
 refused = 1000 if how == "refused" else 0
 write = {"total_ios": ios, "lat_ns": {"bins": {"2000000": ios} if ios else {}}}
-job = {"job_start": 1, "job_runtime": 5000, "total_err": refused, "write": write,
+job = {"jobname": "x", "job_start": 1, "job_runtime": 5000, "total_err": refused, "write": write,
        "read": {"total_ios": 0, "lat_ns": {}}}
 print("a note")
 print(json.dumps({"jobs": [job] * jobs}))

@@ -57,6 +57,28 @@ class Measured(unittest.TestCase):
         self.assertEqual((got["ios"], got["iops"], got["p50_us"]), (0, 0, None))
 
 
+    def test_beside(self):
+        """what ran beside is in no figure but its own"""
+        reads = {"read": {"total_ios": 9000, "lat_ns": {"bins": {"7000": 9000}}},
+                 "write": {"total_ios": 0, "lat_ns": {}}}
+        jobs = [{**job(0, 99000, 9000, {}), "jobname": "beside", **reads},
+                {**job(0, 99000, 2000, {}), "jobname": "beside", **reads},
+                {**job(1000, 100000, 5000, {"3000": 1000}), "jobname": "tail"}]
+        got = measured({"jobs": jobs}, 5, False)
+        self.assertEqual((got["ios"], got["wall_s"], got["iops"]), (1000, 5, 200))
+        self.assertEqual((got["p50_us"], got["p999_us"], got["ran_out"]), (3, None, False))
+        self.assertEqual((got["beside"]["ios"], got["beside"]["iops"]), (18000, 2000))
+        self.assertEqual((got["beside"]["p50_us"], got["beside"]["p999_us"]), (7, 7))
+        self.assertIsNone(measured({"jobs": jobs[2:]}, 5, False)["beside"])
+
+    def test_beside_refused(self):
+        """nor is what is refused there"""
+        beside = {**job(70, 0, 5000, {"1": 70}, total_err=70), "jobname": "beside"}
+        got = measured({"jobs": [beside, job(30, 0, 5000, {"1": 30}, total_err=3)]}, 5, False)
+        self.assertEqual((got["refused"], got["beside"]["refused"]), (3, 70))
+        self.assertEqual((got["iops"], got["beside"]["iops"]), (27 / 5, 0))
+
+
 class JobFile(unittest.TestCase):
     def lines(self, name, **more):
         """The job file of two jobs with 100 units."""
@@ -91,6 +113,17 @@ class JobFile(unittest.TestCase):
         for line in ("rw=randwrite", "bs=512", "offset=0", f"offset_increment={100 * 4096}",
                      "number_ios=800", f"size={100 * 4096}", "ioengine=libaio", "iodepth=16"):
             self.assertIn(line, lines)
+
+    def test_tail(self):
+        """one thread makes all appends, behind what as many threads as jobs read"""
+        text = "\n".join(self.lines("tail", rate=300))
+        shared, beside, tail = (part.split("\n") for part in text.split("\n\n"))
+        self.assertEqual([x for x in shared if x.startswith(("numjobs", "rate", "rw", "bs"))], [])
+        self.assertEqual(beside, ["[beside]", "numjobs=2", "rw=randread", "bs=8192",
+                                  "size=1048576", "time_based"])
+        self.assertEqual(tail, ["[tail]", "numjobs=1", "rw=write", "bs=8192", "offset=1048576",
+                                f"size={200 * 8192}", "offset_increment=8192", "number_ios=200",
+                                "rate_iops=300,300", "rate_process=poisson"])
 
     def test_again(self):
         """overwrites go on until the time is over"""
@@ -131,6 +164,28 @@ class Laid(unittest.TestCase):
                     workload(name).lay_out(path, 3)
 
 
+    def test_front(self):
+        """a file that is appended to ends with what is read, which is on disk"""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "tail"
+            asked = []
+
+            def blocks_of(_, size):
+                asked.append(size)
+                return "W" * 256
+            with mock.patch("ab.workload.blocks_of", blocks_of):
+                workload("tail").lay_out(path, 3)
+            self.assertEqual(path.stat().st_size, 1 << 20)
+            self.assertEqual(asked, [(1 << 20) + 3 * 8192])
+            for blocks in ("W" * 255, "W" * 255 + "U", "W" * 257):
+                with mock.patch("ab.workload.blocks_of", lambda path, size: blocks), \
+                        self.assertRaisesRegex(Failure, "not laid out as AA"):
+                    workload("tail").lay_out(path, 3)
+            with mock.patch("ab.workload.blocks_of", lambda path, size: ""):
+                workload("append").lay_out(path, 3)
+            self.assertEqual(path.stat().st_size, 0)
+
+
 class Written(unittest.TestCase):
     def check(self, name, units, written, blocks, path="/f"):
         """check_written(), where FIEMAP tells @blocks."""
@@ -143,6 +198,7 @@ class Written(unittest.TestCase):
         self.check("stripe", 2, 1, "WWWWWUUW")
         self.check("append", 4, 2, "WWHHWW")
         self.check("append-prealloc", 4, 2, "WWWWUUUU")
+        self.check("tail", 4, 2, "W" * 256 + "WWWWHHHH")
         # More was zeroed than was asked for.
         self.check("zeroing", 4, 1, "WWWW")
 
@@ -150,7 +206,8 @@ class Written(unittest.TestCase):
         """a block that is not there fails the run"""
         for name, units, written, blocks in (
                 ("mixed", 3, 3, "WWWWWU"), ("stripe", 2, 2, "WWWWWUUW"),
-                ("append", 4, 2, "WWHHWU"), ("zeroing", 4, 2, "WUUU")):
+                ("append", 4, 2, "WWHHWU"),
+                ("tail", 4, 2, "W" * 256 + "WWWU"), ("zeroing", 4, 2, "WUUU")):
             with self.assertRaisesRegex(Failure, "blocks were not written", msg=name):
                 self.check(name, units, written, blocks)
 

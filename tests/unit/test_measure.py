@@ -2,6 +2,7 @@
 """Which runs are made, with a made-up fio and a target that is none."""
 
 import contextlib
+import itertools
 import json
 import tempfile
 import unittest
@@ -52,6 +53,7 @@ class Bench(unittest.TestCase):
         self.folder = Path(folder.name)
         self.calls, self.said = [], []
         self.rates = {"a": 100.0, "b": 200.0}
+        self.beside = None
         self.target = Target(self.folder)
         for name in ("lay_out", "check_written"):
             patch = mock.patch.object(Workload, name, lambda *_: None)
@@ -74,7 +76,7 @@ class Bench(unittest.TestCase):
         full = int(lines["number_ios"]) * int(lines["numjobs"]) if not again else ios
         return {"ios": int(min(ios, full)), "refused": 0, "wall_s": min(ios, full) / rate,
                 "iops": rate, "p50_us": 1.0, "p99_us": 2.0, "p999_us": None,
-                "ran_out": full < ios}
+                "ran_out": full < ios, "beside": self.beside}
 
     def bench(self, workloads=("mixed",), jobs=(1,), rounds=(3, 6), sides=("a", "b"), **more):
         """A finished benchmark's result."""
@@ -120,6 +122,28 @@ class Plan(Bench):
             self.assertEqual({r["units"] for r in result["runs"]},
                              {int(20000 * 5 * 1.3 / 2 / 8) + 1}, name)
             self.assertFalse(any(r["ran_out"] for r in result["runs"]))
+
+    def test_tail(self):
+        """the file of tail has room for the appends of its one thread, behind what is read"""
+        self.rates = {"a": 1000.0, "b": 2000.0}
+        result = self.bench(workloads=("tail",), jobs=(4,))
+        self.assertEqual({r["units"] for r in result["runs"]}, {int(2000 * 5 * 1.3 / 4) + 1})
+        self.assertFalse(any(r["ran_out"] for r in result["runs"]))
+        self.bench(workloads=("tail",), total=(1 << 30) - (1 << 20), rounds=(1, 1))
+        with self.assertRaisesRegex(Failure, "needs 1024 MiB, but only 1024 MiB are there"):
+            self.bench(workloads=("tail",), total=(1 << 30) - (1 << 20) + 8192)
+        self.rates["b"] = 1e6
+        result = self.bench(workloads=("tail",), rounds=(1, 1))
+        self.assertEqual({r["units"] for r in result["runs"]}, {(1 << 17) - (1 << 7)})
+
+    def test_cost(self):
+        """what a run cost is that of each operation, of those beside it too"""
+        with mock.patch.object(measure, "cpu_busy_s", itertools.count(0, 2).__next__):
+            result = self.bench(workloads=("tail",), sides=("a",), rounds=(1, 1), aa=[])
+            self.assertEqual([r["cpu_us_per_io"] for r in result["runs"]], [2e6 / 500])
+            self.beside = {"ios": 1500}
+            result = self.bench(workloads=("tail",), sides=("a",), rounds=(1, 1), aa=[])
+        self.assertEqual([r["cpu_us_per_io"] for r in result["runs"]], [2e6 / 2000])
 
     def test_faster_than_calibrated(self):
         """a round in which a file was too small is made again with a larger one"""

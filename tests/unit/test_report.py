@@ -63,6 +63,17 @@ class Table(unittest.TestCase):
         row = line_with(report.table(good()), "201 (200-203)")
         self.assertRegex(row, r"5\.0ms +10\.0ms +- +100us$")
 
+    def test_beside(self):
+        """what ran beside has a line of its own"""
+        reads = {"ios": 9, "iops": 1234.5, "p50_us": 3100.0, "p99_us": 4200.0, "p999_us": None}
+        runs = made.rounds([100, 101, 99], [200, 201, 203], [100, 101, 100], beside=reads)
+        lines = report.table(made.result(runs))
+        where = [i for i, line in enumerate(lines) if "reads/s beside" in line]
+        self.assertEqual([lines[i - 1].split()[2] for i in where], ["ext4", "ext4dio"])
+        self.assertRegex(lines[where[0]], r"^ +reads/s beside +1,234 +3\.1ms +4\.2ms +-$")
+        self.assertEqual(lines[where[0]].index("1,234"), lines[where[0] - 1].index("-101)"))
+        self.assertNotIn("beside", "\n".join(report.table(good())))
+
     def test_refused(self):
         """a side whose writes were all refused is in the table"""
         result = good()
@@ -170,6 +181,22 @@ class Files(unittest.TestCase):
         self.assertEqual((ours["kind"], ours["side"], ours["shared"], ours["exclusive"],
                           ours["lock_ms"]), ("ab", "ext4dio", "990", "10", "2.0"))
         self.assertEqual((theirs["side"], theirs["shared"], theirs["p999_us"]), ("ext4", "", ""))
+        self.assertEqual(ours["beside_iops"], "")
+
+    def test_beside(self):
+        """what ran beside is in the CSV and the page"""
+        reads = {"ios": 9, "iops": 77.0, "p50_us": 3100.0, "p99_us": 4200.0, "p999_us": None}
+        result = made.result(made.rounds([100, 101], [200, 201], beside=reads))
+        with tempfile.TemporaryDirectory() as folder:
+            report.write_csv(result, Path(folder) / "x.csv")
+            row = next(csv.DictReader(io.StringIO((Path(folder) / "x.csv").read_text())))
+            report.write_html(result, Path(folder) / "x.html")
+            page = (Path(folder) / "x.html").read_text()
+        self.assertEqual((row["ios"], row["iops"]), ("500", "100"))
+        self.assertEqual([row[f"beside_{f}"] for f in ("iops", "p50_us", "p99_us", "p999_us")],
+                         ["77.0", "3100.0", "4200.0", ""])
+        self.assertEqual(page.count('reads/s beside</td><td>77</td><td>3.1ms</td><td>4.2ms</td>'
+                                    '<td>-</td></tr>'), 2)
 
     def test_html(self):
         """the page is well-formed, needs no other file and has tables, claims and pictures"""

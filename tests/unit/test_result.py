@@ -47,7 +47,12 @@ class File(unittest.TestCase):
         whole = json.dumps(made.result(made.rounds([100], [200])))
         data = json.loads(whole)
         bad_run = {**data, "runs": [{"kind": "ab"}]}
-        for text in ("", whole[:-10], "[]", "{}", "7", '{"format": 2}', "null",
+        reads = {"iops": 1.0, "p50_us": 1.0, "p99_us": 1.0, "p999_us": None}
+        beside = [json.dumps({**data, "runs": [{**data["runs"][0], "beside": part}]}) for part in
+                  (reads, {**reads, "p99_us": "long"}, {**reads, "iops": None}, {"": 1})]
+        self.path.write_text(beside[0])
+        load(self.path)
+        for text in (*beside[1:], "", whole[:-10], "[]", "{}", "7", '{"format": 2}', "null",
                      json.dumps(bad_run), json.dumps({**data, "sides": 3}),
                      json.dumps({**data, "runs": [{**data["runs"][0], "iops": "fast"}] * 2})):
             self.path.write_text(text)

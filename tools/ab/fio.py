@@ -12,7 +12,7 @@ import json
 import subprocess
 
 from .stats import merged_percentiles
-from .workload import Failure
+from .workload import BESIDE, Failure
 
 # Share of the samples, and how many a run must have: ten beyond the percentile.
 PERCENTILES = {"p50_us": (0.5, 20), "p99_us": (0.99, 1000), "p999_us": (0.999, 10000)}
@@ -31,10 +31,8 @@ def percentiles(histograms, count):
             for name, (share, least) in PERCENTILES.items()}
 
 
-def measured(output, seconds, again):
-    """What @output, fio's JSON with histograms, says; @seconds: how long the run was to be,
-    @again: it goes on until then, whatever is written."""
-    jobs = output["jobs"]
+def figures(jobs):
+    """What some jobs of fio's JSON did together."""
     refused = sum(job.get("total_err", 0) for job in jobs)
     ios = {kind: sum(job[kind]["total_ios"] for job in jobs) for kind in ("read", "write")}
     # Latencies are those of what there is more of.
@@ -49,11 +47,23 @@ def measured(output, seconds, again):
     histograms = [{int(k): v for k, v in job[main]["lat_ns"].get("bins", {}).items()}
                   for job in jobs]
     done = max(sum(ios.values()) - refused, 0)
-    shortest = min(job["job_runtime"] for job in jobs) / 1000
     return {
         "ios": sum(ios.values()), "refused": refused, "wall_s": wall, "iops": done / wall,
         **percentiles(histograms, ios[main]),
-        "ran_out": not again and shortest < EARLY * seconds,
+    }
+
+
+def measured(output, seconds, again):
+    """What @output, fio's JSON with histograms, says; @seconds: how long the run was to be,
+    @again: it goes on until then, whatever is written.  Jobs that only ran beside have their
+    own figures, and are in no others."""
+    jobs, beside = [], []
+    for job in output["jobs"]:
+        (beside if job["jobname"] == BESIDE else jobs).append(job)
+    shortest = min(job["job_runtime"] for job in jobs) / 1000
+    return {
+        **figures(jobs), "ran_out": not again and shortest < EARLY * seconds,
+        "beside": figures(beside) if beside else None,
     }
 
 

@@ -30,7 +30,7 @@ def run_application(workload, folder, jobs, seconds, seed, cache):
         "iops": got["operations"] / got["seconds"],
         **{name: got.get(name) if got["operations"] >= least else None
            for name, (_, least) in fio.PERCENTILES.items()},
-        "ran_out": False,
+        "ran_out": False, "beside": None,
     }
 
 
@@ -86,7 +86,7 @@ class Benchmark:
 
     def most_units(self, workload, jobs):
         """Units of each job's region that the target has room for."""
-        return self.target.room() // (workload.unit * jobs)
+        return (self.target.room() - workload.front) // (workload.unit * jobs)
 
     def require_room(self):
         """Fail if what is asked for does not fit; before anything is done."""
@@ -96,7 +96,7 @@ class Benchmark:
             for jobs in self.options["jobs"]:
                 room = self.target.room()
                 need = workload.room if workload.application else (
-                    self.least_units(workload, jobs) * workload.unit * jobs)
+                    workload.front + self.least_units(workload, jobs) * workload.unit * jobs)
                 if need > room:
                     raise Failure(f"{workload.name} with {jobs} jobs needs {need >> 20} MiB, but "
                                   f"only {room >> 20} MiB are there; choose a smaller --region "
@@ -135,8 +135,8 @@ class Benchmark:
     def with_cpu(run, busy, counters):
         """@run with what it cost; @busy: cpu_busy_s() before it."""
         busy = cpu_busy_s() - busy
-        return {**run, "cpu_us_per_io": busy * 1e6 / run["ios"] if run["ios"] else None,
-                "counters": counters}
+        ios = run["ios"] + (run["beside"]["ios"] if run["beside"] else 0)
+        return {**run, "cpu_us_per_io": busy * 1e6 / ios if ios else None, "counters": counters}
 
     # --- a cell ----------------------------------------------------------------
 

@@ -8,13 +8,16 @@ import re
 from pathlib import Path
 
 from . import plot
-from .result import MEASURES, Analysis, locking
+from .result import MEASURES, PERCENTILES, Analysis, locking
 from .stats import spread
 from .workload import Failure
 
 CSV_FIELDS = ("kind", "workload", "jobs", "round", "side", "load", "rate", "ios", "refused",
               "wall_s", "iops", "p50_us", "p99_us", "p999_us", "cpu_us_per_io", "shared",
-              "exclusive", "lock_ms", "drain_ms")
+              "exclusive", "lock_ms", "drain_ms", "beside_iops", "beside_p50_us",
+              "beside_p99_us", "beside_p999_us")
+
+BESIDE = "  reads/s beside"
 
 # What a pure overwrite by as many jobs is the physical limit of.
 SHAPES = ("mixed", "stripe", "hole", "zeroing", "append", "append-prealloc")
@@ -169,8 +172,7 @@ def table(result):
                 runs = cell.runs_of(side)
                 line = (f"{cell.jobs:>4}  {load_text(cell):<{wide}} {side:<22} "
                         f"{rate(cell.values(side)):>24}"
-                        + "".join(f" {span(cell.values(side, f)):>8}"
-                                  for f in ("p50_us", "p99_us", "p999_us"))
+                        + "".join(f" {span(cell.values(side, f)):>8}" for f in PERCENTILES)
                         + f" {span(cell.values(side, 'cpu_us_per_io')):>7}")
                 refused = sum(cell.values(side, "refused"))
                 if refused:
@@ -179,6 +181,10 @@ def table(result):
                 if cell.workload in SHAPES and best:
                     line += f"  {spread(cell.values(side))[0] / best:.2f} of overwrite"
                 lines.append(line.rstrip())
+                if cell.beside(side):
+                    lines.append(f"{'':>4}  {'':<{wide}} {BESIDE:<22} {rate(cell.beside(side)):>24}"
+                                 + "".join(f" {span(cell.beside(side, f)):>8}"
+                                           for f in PERCENTILES))
                 if side != cell.base:
                     lines.append(indent + verdict_line(analysis, cell, side))
                 why = locking_text(runs)
@@ -323,7 +329,8 @@ def write_csv(result, path):
         for run in result["runs"]:
             found = locking([run]) or {}
             exclusive = found.get("exclusive")
-            out.writerow({**run, **found,
+            beside = {f"beside_{f}": v for f, v in (run.get("beside") or {}).items()}
+            out.writerow({**run, **found, **beside,
                           "exclusive": "" if exclusive is None else sum(exclusive.values())})
 
 
@@ -391,13 +398,17 @@ def html_tables(analysis):
                 found = locking(cell.runs_of(side))
                 lines.append(html_row([
                     str(cell.jobs), (load_text(cell), "t"), (side, "t"), rate(cell.values(side)),
-                    *(span(cell.values(side, f)) for f in ("p50_us", "p99_us", "p999_us")),
+                    *(span(cell.values(side, f)) for f in PERCENTILES),
                     span(cell.values(side, "cpu_us_per_io")),
                     *html_verdict(analysis, cell, side),
                     (locking_text(cell.runs_of(side)).split(";")[0], "t"),
                     f"{found['lock_ms']:,.0f}ms" if found else "",
                     f"{found['drain_ms']:,.0f}ms" if found else "",
                 ], kind="" if side == cell.base else "other"))
+                if cell.beside(side):
+                    lines.append(html_row([
+                        "", "", (BESIDE, "t"), rate(cell.beside(side)),
+                        *(span(cell.beside(side, f)) for f in PERCENTILES)]))
         lines.append("</table>")
     return lines
 

@@ -19,6 +19,8 @@ FIELDS = {"kernel", "cpus", "cpu", "date", "fio", "device", "modules", "settings
 MEASURES = {"iops": ("IOPS", "faster", "slower"), "p50_us": ("p50", "higher", "lower"),
             "p99_us": ("p99", "higher", "lower"), "cpu_us_per_io": ("CPU", "higher", "lower")}
 
+PERCENTILES = ("p50_us", "p99_us", "p999_us")
+
 # A shorter run, in seconds, says nothing: the start of the jobs is in it.
 SHORTEST_S = 2
 # A run may end this share earlier than asked for.
@@ -46,8 +48,10 @@ def check(result):
         raise KeyError
     for run in result["runs"]:
         figures = [run[f] for f in ("jobs", "round", "ios", "refused", "wall_s", "iops")]
-        figures += [run[f] for f in ("p50_us", "p99_us", "p999_us", "cpu_us_per_io")
-                    if run[f] is not None]
+        figures += [run[f] for f in (*PERCENTILES, "cpu_us_per_io") if run[f] is not None]
+        if run.get("beside"):
+            figures.append(run["beside"]["iops"])
+            figures += [run["beside"][f] for f in PERCENTILES if run["beside"][f] is not None]
         if not all(isinstance(figure, (int, float)) for figure in figures):
             raise TypeError
     Analysis(result)
@@ -113,6 +117,11 @@ class Cell:
     def values(self, side, field="iops"):
         """A figure by round; without the runs that do not have it."""
         return [r[field] for r in self.runs_of(side) if r[field] is not None]
+
+    def beside(self, side, field="iops"):
+        """A figure of what ran beside, by round; empty where nothing did."""
+        found = [r["beside"][field] for r in self.runs_of(side) if r.get("beside")]
+        return [figure for figure in found if figure is not None]
 
     def equal_pairs(self, field):
         """The figures of two runs of the first side, for each round that has them."""

@@ -14,6 +14,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 BLOCK = 4096
 CHUNK = 1 << 20
+# fio's name for the jobs that are no part of the figures.
+BESIDE = "beside"
 
 
 class Failure(Exception):
@@ -48,15 +50,19 @@ class Workload:
     depth: int = 1
     # The jobs' writes alternate.
     in_turn: bool = False
+    # Bytes, written, in front of the units.  All writes are one more thread's; the jobs read
+    # these meanwhile, at random, and are no part of the figures.
+    front: int = 0
     # The same blocks may be written again, until the time is over.
     again: bool = False
     # More lines of the job file.
     more: tuple = ()
     # The workload whose table it stands in.
     shape: str = ""
+    # What its figures are of.
+    operation: str = "IO"
 
     application = False
-    operation = "IO"
 
     @property
     def on_device(self):
@@ -84,21 +90,27 @@ class Workload:
     def job_file(self, path, jobs, units, seconds, seed, rate=0):
         """The text for fio.  @units: of each job; @rate: operations a second of all jobs
         together, in the long run, 0: as fast as it goes."""
-        region = units * self.unit
-        step = self.unit // self.writes
-        skip = step * (jobs if self.alternates else 1) - self.size
         lines = [
             "[global]", f"filename={path}", "direct=1", f"ioengine={self.engine}",
-            f"iodepth={self.depth}", "thread", f"numjobs={jobs}", f"randseed={seed}",
+            f"iodepth={self.depth}", "thread", f"randseed={seed}",
             # With create_on_open fio neither extends nor lays out the file beforehand.
             # (If it is shorter than a job's end, fio would unlink it.)
             "allow_file_create=0", "create_on_open=1", "fallocate=none",
             # From submission on: libaio can wait for a lock there.
             "lat_percentiles=1", "clat_percentiles=0",
-            f"runtime={round(seconds * 1000)}ms", *self.more,
-            "", f"[{self.name}]",
+            f"runtime={round(seconds * 1000)}ms", *self.more, "",
+        ]
+        if self.front:
+            lines += [f"[{BESIDE}]", f"numjobs={jobs}", "rw=randread", f"bs={self.size}",
+                      f"size={self.front}", "time_based", ""]
+            jobs, units = 1, units * jobs
+        region = units * self.unit
+        step = self.unit // self.writes
+        skip = step * (jobs if self.alternates else 1) - self.size
+        lines += [
+            f"[{self.name}]", f"numjobs={jobs}",
             f"rw={self.rw}" + (f":{skip}" if skip and self.rw == "write" else ""),
-            f"bs={self.size}", f"offset={self.at}",
+            f"bs={self.size}", f"offset={self.front + self.at}",
         ]
         if self.alternates:
             lines += [f"size={region * jobs}", f"offset_increment={step}"]
@@ -114,21 +126,21 @@ class Workload:
     def lay_out(self, path, units):
         """Make the file anew, on disk, and check by FIEMAP that it is as wanted; @units: of
         all jobs."""
-        size = units * self.unit
+        size = self.front + units * self.unit
+        written = size if set(self.layout) == {"W"} else self.front
         data = os.urandom(CHUNK)
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
             if self.layout[0] == "P":
                 subprocess.run(["fallocate", "--keep-size", f"--length={size}", str(path)],
                                check=True, capture_output=True)
-            elif self.layout[0] != "A":
-                os.ftruncate(fd, size)
+            else:
+                os.ftruncate(fd, self.front if self.layout[0] == "A" else size)
             if "U" in self.layout:
                 os.posix_fallocate(fd, 0, size)
-            if set(self.layout) == {"W"}:
-                for pos in range(0, size, CHUNK):
-                    os.pwrite(fd, data[:size - pos], pos)
-            elif "W" in self.layout:
+            for pos in range(0, written, CHUNK):
+                os.pwrite(fd, data[:written - pos], pos)
+            if "W" in self.layout and not written:
                 places = [i * BLOCK for i, letter in enumerate(self.layout) if letter == "W"]
                 for pos in range(0, size, self.unit):
                     for place in places:
@@ -142,7 +154,8 @@ class Workload:
             raise Failure(f"cannot lay out {path}, {size >> 20} MiB: {error.strerror}") from None
         finally:
             os.close(fd)
-        wanted = (self.layout * units).replace("A", "").replace("P", "U")
+        wanted = "W" * (self.front // BLOCK) + (
+            self.layout * units).replace("A", "").replace("P", "U")
         if blocks_of(path, size) != wanted.rstrip("H" if set(wanted) == {"H"} else ""):
             raise Failure(f"{path} is not laid out as {self.layout}; the file system does not "
                           "keep such a layout, so nothing can be measured on it")
@@ -152,8 +165,9 @@ class Workload:
         where a block takes several writes none of those.  (More can be there: ext4 may zero
         the rest of a short unwritten extent.)"""
         fresh = len(self.layout) - self.layout.count("W")
-        wanted = units * self.layout.count("W") + math.ceil(written * fresh / self.writes)
-        blocks = blocks_of(path, units * self.unit)
+        wanted = self.front // BLOCK + units * self.layout.count("W") + math.ceil(
+            written * fresh / self.writes)
+        blocks = blocks_of(path, self.front + units * self.unit)
         missing = wanted - blocks.count("W")
         if missing > 0:
             raise Failure(f"{path}: {missing} blocks were not written; the run does not count")
@@ -192,6 +206,8 @@ WORKLOADS = [
              8192),
     Workload("append-dsync", "append-dsync: append, each write with O_DSYNC", "AA", 8192,
              more=("sync=dsync",)),
+    Workload("tail", "tail: one thread appends 8 KiB, the jobs read at random what was there "
+             "before; figures of the appends", "AA", 8192, front=1 << 20, operation="appends"),
     Workload("read", "random 4 KiB reads of a written file", "W", 4096, rw="randread",
              again=True),
     Workload("readwrite", "mixed reads and writes, 70/30: random 4 KiB of a written file", "W",
