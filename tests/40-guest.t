@@ -10,7 +10,7 @@ tests/guest-tools || exit
 # With slab_nomerge every slab cache shows under its own name.
 for kernel in $EXT4DIO_KERNELS; do
 	guest "$kernel" identity --append slab_nomerge
-	guest "$kernel" lock-mode --send build/tools/overlap --timeout 900
+	guest "$kernel" lock-mode --send build/tools/overlap --timeout 1200
 	guest "$kernel" fallback --send build/tools/overlap
 	guest "$kernel" nowait --send build/tools/rwf \
 		--expect 'mapped to illegal pblock' --expect 'bad block bitmap checksum'
