@@ -27,6 +27,7 @@ cat > "$work/bin/mmdebstrap" << END
 for arg; do
 	case \$arg in
 	--aptopt=*) cat "\${arg#*=}" > $work/settings ;;&
+	--customize-hook=*add_kernel*) echo "\${arg#*=}" > $work/hook ;;&
 	--*) shift ;;
 	esac
 done
@@ -211,6 +212,33 @@ refuses "and lacks what it does not have" "no suite has kernel 5.7.*the mirror h
 	env APT_CONFIG="$work/strict.conf" "$lab" root 5.7
 refuses "none at all is an error" "no kernel at all" "$lab" list
 table "5.1 yes one/one-new two"
+
+# The hook that adds the kernel.  Of the image of a package that is there apt-cache tells the
+# version, of one that others merely depend on nothing, with status 0.
+mkdir "$work/hooked"
+cat > "$work/hooked/apt-cache" << 'END'
+#!/bin/sh
+case "$* " in
+"pkgnames linux-headers-5.1. ") echo linux-headers-5.1.7-cloud-amd64 ;;
+"show $THERE ") echo "Version: 5.1.7-1" ;;
+"show "*linux-headers-5.1.7-cloud-amd64\ ) echo "Version: 5.1.7-1" ;;
+"show linux-image-5.1.7-cloud-amd64 ") echo "N: purely virtual" >&2 ;;
+*) exit 100 ;;
+esac
+END
+printf '#!/bin/sh\necho 5.1.7-1\n' > "$work/hooked/chroot"
+printf '#!/bin/sh\necho "${*##* install }"\n' > "$work/hooked/apt-get"
+chmod +x "$work/hooked"/*
+# installed NAME: what the hook installs where an image of that name is there.
+installed() {
+	env THERE="$1" PATH="$work/hooked:$PATH" sh "$work/hook" "$work" |
+		grep -o 'linux-[^ ]*' | xargs
+}
+asked 5.1 > /dev/null
+for image in linux-{image-5.1.7-cloud-amd64{,-unsigned},binary-unsigned-5.1.7-cloud-amd64}; do
+	is "the image that is there is installed: $image" "$(installed $image)" \
+		"linux-headers-5.1.7-cloud-amd64 $image"
+done
 
 # With a root that is there the mirror is asked nothing.
 root=$("$lab" root 5.1 2> /dev/null)
