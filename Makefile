@@ -136,7 +136,7 @@ demo: deps
 bench: deps
 	@tests/bench $(KERNELS) -- $(BENCH)
 
-#: make figures         what README's tables are made of, in build/figures: KERNELS, devices of
+#: make figures         tables for doc/results.md, in build/figures: KERNELS, devices of
 #:                      2 ms and 8 ms; takes hours, and wants the machine for itself (root)
 figures: deps
 	@tests/figures $(KERNELS)
