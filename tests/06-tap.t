@@ -150,6 +150,16 @@ checks "counts what passed" 0 '^check: 1 passed, 0 failed, 1 skipped$' 6.0
 file kernels <<< 'echo "ok 1 - on $EXT4DIO_KERNELS"; echo 1..1'
 checks "gives the files the kernels by name" 0 '^ok 1 - on 6.0 6.1$' 6.0 6.1
 checks "those that are there by default" 0 '^ok 1 - on 6.0 6.3$' --default
+file kernels <<< '. tests/tap.sh; in_full 6.0 && not_ok 6.0; in_full 6.3 && pass 6.3; echo 1..1'
+cp tests/tap.sh "$work/tests/"
+sed -i 's,^#!/bin/sh,#!/bin/bash,' "$work/tests/kernels.t"
+checks "of those all but the last are spared something, and the last line says so" 0 \
+	'^check: 2 passed, 0 failed, 1 skipped; not all of 6.0, see make check-all' --default
+file kernels <<< '. tests/tap.sh; in_full 6.0 && pass 6.0; in_full 6.3 && pass 6.3; echo 1..2'
+sed -i 's,^#!/bin/sh,#!/bin/bash,' "$work/tests/kernels.t"
+checks "those that are named are not" 0 '^check: 3 passed, 0 failed, 1 skipped$' 6.0 6.3
+checks "nor are those of all" 0 '^check: 3 passed, 0 failed, 1 skipped; not tested' --all
+file kernels <<< 'echo "ok 1 - on $EXT4DIO_KERNELS"; echo 1..1'
 checks "the last line names one that no suite has" 0 \
 	'^check: 2 passed, .*; not tested, as no suite has them any more: 5.10$' --default
 checks "and others of all" 0 'any more: 5.9 5.10$' --all
@@ -173,6 +183,11 @@ a file that fails after its tests|printf 'ok 1 - x\n1..1\n'; exit 3
 a test out of sequence|printf 'ok 1 - x\nok 1 - y\n1..2\n'
 a test without a name|printf 'ok 1\n1..1\n'
 END
+# Once more at the end, with its reason, and not with what belongs to others.
+file bad <<< 'printf "not ok 1 - x\n# why\nok 2 - y\n# not this\nnot ok 3 - z # TODO\n1..3\n"'
+result "check: a failed test is said once more, right before the last line" "$(
+	TESTS='' "$work/tests/check" 6.0 2>&1 | tail -4 | head -3 | xargs | grep -qx \
+		'not ok 1 - x # why see build/logs/check.tap and the log that .*' && echo yes)"
 rm "$work/tests/bad.t"
 file good <<< 'printf "ok 1 - y # SKIP no\n1..1\n"'
 checks "nothing but skipped tests fails" 1 'no test has passed' 6.0
