@@ -512,9 +512,9 @@ static void follow(int file, int me, const struct op *op)
 		changed(file, op->from, end, op->gen, false);
 	else if (end > size)
 		changed(file, size, end, op->gen, true);
-	/* Preallocation gets there in steps. */
+	/* It gets there in steps: preallocation from the old size, a write extent by extent. */
 	if (end > size)
-		resized(me, op->kind == WRITE ? end : size, end);
+		resized(me, op->kind == WRITE && op->from >= size ? op->from + 1 : size, end);
 }
 
 static void expect(int me, unsigned int acked, unsigned int late)
