@@ -42,6 +42,11 @@ tap "is" 0 '^ok 1 - x$' <<< 'is x "" ""'
 tap "skip" 0 '^ok 1 - x # SKIP why$' <<< 'skip x why'
 tap "relay" 0 '^ok 2 - y: x$' <<< 'pass a; relay y printf "ok 1 - x\n1..1\n"'
 
+tap "relay of one that ends badly tells why" 1 '^# because$' \
+	<<< 'relay y eval "printf \"ok 1 - x\n1..1\n\"; echo because >&2; exit 3"'
+tap "relay of one that does not end tells why" 1 '^# because$' \
+	<<< 'relay y eval "echo ok 1 - x; echo because >&2"'
+
 # What fails.
 while read -r call; do
 	tap "fails: $call" 1 '^not ok [12] - ' <<< "$call"

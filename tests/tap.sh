@@ -159,14 +159,16 @@ skip() {
 
 # relay PREFIX CMD...: pass on the TAP of CMD, renumbered, each test named PREFIX:...;
 # a CMD that fails without a failed test, or closes without its plan, is one more
-# failed test; so is one that has no test.
+# failed test, with the end of its stderr; so is one that has no test.
 relay() {
-	local prefix=${1:-relay} line plan="" seen=0 failed=$tap_failed status=0 fifo child
+	local prefix=${1:-relay} line plan="" seen=0 failed=$tap_failed status=0 dir child tee why
 	[ $# -ge 2 ] || misused "$prefix" "there is no command" || return 0
 	shift
-	fifo=$(mktemp -u)
-	mkfifo "$fifo"
-	"$@" > "$fifo" &
+	dir=$(mktemp -d)
+	mkfifo "$dir/out" "$dir/err"
+	tee "$dir/why" < "$dir/err" >&2 &
+	tee=$!
+	"$@" > "$dir/out" 2> "$dir/err" &
 	child=$!
 	while IFS= read -r line; do
 		if [[ $line =~ ^ok\ [0-9]+\ -\ (.*)$ ]]; then
@@ -183,13 +185,15 @@ relay() {
 		else
 			diag "$line"
 		fi
-	done < "$fifo"
-	rm -f "$fifo"
+	done < "$dir/out"
 	wait "$child" || status=$?
+	wait "$tee" || true
+	why=$'\n'$(tail -n 20 "$dir/why")
+	rm -r "$dir"
 	if [ "$plan" != "$seen" ] || [ "$seen" -eq 0 ]; then
-		not_ok "$prefix: runs to its end" "ended after $seen tests: $*"
+		not_ok "$prefix: runs to its end" "ended after $seen tests: $*$why"
 	elif [ "$status" -ne 0 ] && [ "$tap_failed" -eq "$failed" ]; then
-		not_ok "$prefix: ends well" "exit status $status: $*"
+		not_ok "$prefix: ends well" "exit status $status: $*$why"
 	fi
 }
 
