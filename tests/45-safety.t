@@ -44,6 +44,7 @@ for kernel in $EXT4DIO_KERNELS; do
 		--expect "fs \(($broken)\): I/O error while writing superblock" \
 		--expect "fs \(($broken)\): previous I/O error to superblock detected" \
 		--expect "fs error \(device ($broken)\).*([Aa]borted|mark_inode_dirty error)" \
+		--expect "fs warning \(device ($broken)\).*convert_unwritten.* returned -30$" \
 		--expect "JBD2: I/O error when updating journal superblock for ($broken)-8" \
 		"${failing[@]}"
 	in_full "$kernel" || continue
