@@ -37,6 +37,11 @@
 #define IOMAP_ATOMIC	0
 #endif
 
+/* Of 6.6 to 6.18: the end of the I/O may be left to the task that submitted it. */
+#ifndef IOCB_DIO_CALLER_COMP
+#define IOCB_DIO_CALLER_COMP	0
+#endif
+
 /* Since 6.6 ctime has, and later point releases of 6.1 have it too. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
 #define inode_set_ctime_current(inode)	((inode)->i_ctime = current_time(inode))

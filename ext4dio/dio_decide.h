@@ -87,8 +87,8 @@ struct dio_facts {
  * -EAGAIN because of IOCB_NOWAIT, before anything is written:
  *
  *	SHARED		nothing stands against the shared lock
- *	SHARED_EXTEND	nor does it where the file grows; waited for (%DIO_POLICY_OVERLAP)
- *	SHARED_ZEROING	nor where part of a block is zeroed; waited for (%DIO_POLICY_OVERLAP)
+ *	SHARED_EXTEND	nor does it where the file grows (%DIO_POLICY_OVERLAP)
+ *	SHARED_ZEROING	nor where part of a block is zeroed (%DIO_POLICY_OVERLAP)
  *	EXCL_SECURITY	exclusive for the check that drops privileges
  *	EXCL_EXTEND	exclusive because the file grows (other policies)
  *	EXCL_APPEND	exclusive because it is to go where the file ends (O_APPEND)
@@ -161,7 +161,8 @@ enum dio_reason {
  * @exclusive: the checks need i_rwsem exclusively
  * @exclusive_io: the I/O needs it too; else the lock is downgraded after the checks
  * @drain: wait for direct I/O in flight before the I/O
- * @wait: the I/O must be complete when the lock is dropped
+ * @wait: the I/O must be complete when the lock is dropped; if that is shared, and the write
+ *        asynchronous, the I/O may keep it instead, see dio_hand_over() in dio_write.c
  * @token: it needs a token, see dio_token.c
  */
 struct dio_decision {

@@ -153,6 +153,7 @@ DIO_REASONS(DIO_REASON_FILE)
 DIO_COUNTER(upgrades, upgrades, show_sum)
 DIO_COUNTER(fallbacks, fallbacks, show_sum)
 DIO_COUNTER(tracked_files, tracked, show_sum)
+DIO_COUNTER(handed_over, handed_over, show_sum)
 DIO_COUNTER(lock_waits, waits[DIO_WAIT_LOCK], show_sum)
 DIO_COUNTER(lock_wait_ns, wait_ns[DIO_WAIT_LOCK], show_sum)
 DIO_COUNTER(lock_wait_max_ns, wait_max_ns[DIO_WAIT_LOCK], show_max)
@@ -170,6 +171,7 @@ static struct attribute *dio_attrs[] = {
 	&dio_file_upgrades.attr,
 	&dio_file_fallbacks.attr,
 	&dio_file_tracked_files.attr,
+	&dio_file_handed_over.attr,
 	&dio_file_lock_waits.attr,
 	&dio_file_lock_wait_ns.attr,
 	&dio_file_lock_wait_max_ns.attr,

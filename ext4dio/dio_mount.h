@@ -28,6 +28,7 @@ enum dio_wait_kind {
  * @upgrades: those that took i_rwsem shared first and then exclusively
  * @fallbacks: those whose rest went through the page cache
  * @tracked: files that tokens were needed for
+ * @handed_over: asynchronous writes that kept the shared lock when their submitter went on
  * @waits: how often one had to wait; a lock that was free is no wait
  * @wait_ns: for how long, together
  * @wait_max_ns: the longest
@@ -37,6 +38,7 @@ struct dio_counts {
 	u64 upgrades;
 	u64 fallbacks;
 	u64 tracked;
+	u64 handed_over;
 	u64 waits[DIO_WAIT_KINDS];
 	u64 wait_ns[DIO_WAIT_KINDS];
 	u64 wait_max_ns[DIO_WAIT_KINDS];

@@ -31,7 +31,8 @@
  * waits for all direct I/O.
  *
  * The token of a write that is waited for is put by the writer.  That of an asynchronous one is
- * put by its completion, perhaps in an interrupt; it is found by its iocb.
+ * put by its completion, perhaps in an interrupt; it is found by its iocb.  (One that zeroes
+ * keeps i_rwsem shared as well, until it has ended: who has that exclusively meets none.)
  */
 #include <linux/completion.h>
 #include <linux/interval_tree_generic.h>

@@ -14,8 +14,9 @@
  *    under i_data_sem, each in a journal handle of the task that does it.  Shared
  *    writers may do both at once, in any order, to different blocks.
  *  - i_size and i_disksize change only at the end of a write that extends the file, while
- *    it still holds the lock: every such write is waited for.  Under the shared lock they
- *    only grow.  See dio_write_extending().
+ *    the lock is still held: such a write is waited for, or it is asynchronous and keeps the
+ *    shared lock until it has ended; see dio_hand_over().  Under the shared lock they only
+ *    grow.  See dio_write_extending().
  *  - An atomic write to more than one extent has what is not written zeroed before it,
  *    blocks of other writes among it; it is alone like the next.
  *  - Whoever moves i_size from within a block zeroes the rest of that block through the
@@ -345,6 +346,51 @@ static int dio_lock(struct inode *inode, bool exclusive, bool nowait)
 	return 0;
 }
 
+/*
+ * In ki_flags: the I/O holds i_rwsem shared, and its end drops it.  No kernel uses that bit, and
+ * who looks at ki_flags asks for bits by name.
+ */
+#define DIO_IOCB_LOCKED		(1 << 30)
+
+/*
+ * dio_hand_over - leave the shared lock to an asynchronous write, until it has ended
+ *
+ * For writes that must end before the lock is dropped, and whose submitter need not wait: for
+ * all others that is as if it did.  Exclusive holders find neither I/O of that kind in flight
+ * nor a size that moves.
+ *
+ * A rwsem may be released by another task than took it, if it is held shared.  Lockdep is told
+ * that it is released here, and taken (by a trylock, which adds no dependency) where it
+ * really is, as for sb_start_write() of asynchronous writes.  Who waits for the lock
+ * waits for a worker of the file system or an interrupt:  neither takes i_rwsem (a file system
+ * without journal does, in fsync, on 6.1: hence not there), and a journal handle is never open
+ * where i_rwsem is waited for.  So a task may well wait for its own I/O.
+ *
+ * Context: i_rwsem held shared, for the last time that the caller relies on it; iomap_dio_rw()
+ * is called next.  Then dio_take_back(), if nothing was queued.
+ */
+static void dio_hand_over(struct kiocb *iocb)
+{
+	lockdep_assert_held_read(&file_inode(iocb->ki_filp)->i_rwsem);
+	iocb->ki_flags |= DIO_IOCB_LOCKED;
+	rwsem_release(&file_inode(iocb->ki_filp)->i_rwsem.dep_map, _THIS_IP_);
+}
+
+/*
+ * dio_take_back - take over the lock that the I/O holds
+ *
+ * Context: the end of the I/O, perhaps in an interrupt; or the submitter, if it was not queued.
+ * Return: false if it holds none: it was not handed over, or has been taken before.
+ */
+static bool dio_take_back(struct kiocb *iocb)
+{
+	if (!(iocb->ki_flags & DIO_IOCB_LOCKED))
+		return false;
+	iocb->ki_flags &= ~DIO_IOCB_LOCKED;
+	rwsem_acquire_read(&file_inode(iocb->ki_filp)->i_rwsem.dep_map, 0, 1, _THIS_IP_);
+	return true;
+}
+
 /* Wait for direct I/O in flight; i_rwsem is held exclusively, so none can start. */
 static void dio_drain(struct inode *inode)
 {
@@ -417,18 +463,28 @@ void ext4dio_dio_before_zeroing(struct inode *inode)
 }
 
 /*
- * The end of a write, in whatever task or worker: stock ext4's, and an asynchronous write
- * whose data is on disk but cannot be made visible is an error for fsync too.
+ * The end of an asynchronous write: what fails although the data is on disk is an error for fsync
+ * too, those who wait for its token go on, and what lock it @held is dropped.
  */
+static void dio_async_end(struct kiocb *iocb, int error, int ret, bool held)
+{
+	struct inode *inode = file_inode(iocb->ki_filp);
+
+	if (!error)
+		ext4dio_data_lost(inode, ret);
+	ext4dio_token_put(inode, iocb, iocb->ki_pos);
+	if (held)
+		inode_unlock_shared(inode);
+}
+
+/* The end of a write, in whatever task or worker: stock ext4's. */
 static int dio_write_end_io(struct kiocb *iocb, ssize_t size, int error, unsigned int flags)
 {
+	bool held = dio_take_back(iocb);
 	int ret = ext4dio_dio_write_end_io(iocb, size, error, flags);
 
-	if (is_sync_kiocb(iocb))
-		return ret;
-	if (!error)
-		ext4dio_data_lost(file_inode(iocb->ki_filp), ret);
-	ext4dio_token_put(file_inode(iocb->ki_filp), iocb, iocb->ki_pos);
+	if (!is_sync_kiocb(iocb))
+		dio_async_end(iocb, error, ret, held);
 	return ret;
 }
 
@@ -570,26 +626,34 @@ static int dio_extend(struct inode *inode, loff_t pos, ssize_t size, bool unwrit
 /*
  * dio_extending_end_io - the data is on disk: it becomes part of the file
  *
+ * Where others have moved the size past it, and its blocks were written, nothing is left to do.
+ * Only then can it be called in an interrupt: iomap has seen that size before the I/O, and
+ * dio_publish() has made it that of the disk before.
+ *
  * Where blocks are smaller than pages, the page at the old end of the file can be writable
  * through mmap without blocks for what is behind that.  A store there needs another fault,
  * which allocates them, else writeback drops it.  (What the write itself covers is out of the
  * page cache, so the range ends where it begins.)  Under the shared lock the old end is that of
  * a page.
  *
- * Context: of the writer, who waits for the I/O with i_rwsem held; sleeps.
+ * Context: i_rwsem held, by the writer who waits for the I/O, or by the I/O; sleeps.
  */
 static int dio_extending_end_io(struct kiocb *iocb, ssize_t size, int error,
 				unsigned int flags)
 {
 	struct inode *inode = file_inode(iocb->ki_filp);
+	bool held = dio_take_back(iocb);
 	loff_t old_size = i_size_read(inode);
-	int ret;
+	int ret = error;
 
-	if (error || !size)
-		return error;
-	ret = dio_extend(inode, iocb->ki_pos, size, flags & IOMAP_DIO_UNWRITTEN);
-	if (i_size_read(inode) > iocb->ki_pos)
-		pagecache_isize_extended(inode, old_size, iocb->ki_pos);
+	if (!error && size && ((flags & IOMAP_DIO_UNWRITTEN) ||
+			       dio_extends(inode, iocb->ki_pos, size))) {
+		ret = dio_extend(inode, iocb->ki_pos, size, flags & IOMAP_DIO_UNWRITTEN);
+		if (i_size_read(inode) > iocb->ki_pos)
+			pagecache_isize_extended(inode, old_size, iocb->ki_pos);
+	}
+	if (held)
+		dio_async_end(iocb, error, ret, held);
 	return ret;
 }
 
@@ -612,12 +676,13 @@ static const struct iomap_dio_ops dio_extending_ops = {
  *  - Who else moves i_size (truncate, buffered writes, fallocate) has i_rwsem exclusively and
  *    so meets none of these; writeback moves i_disksize, under i_data_sem, up to i_size.
  *
- * Context: i_rwsem held, exclusively unless the decision says shared; the I/O is waited for.
+ * Context: i_rwsem held, exclusively unless the decision says shared; with
+ * %IOMAP_DIO_FORCE_WAIT in @flags the I/O is waited for, else it has the lock.
  */
-static ssize_t dio_write_extending(struct kiocb *iocb, struct iov_iter *from)
+static ssize_t dio_write_extending(struct kiocb *iocb, struct iov_iter *from,
+				   unsigned int flags)
 {
-	return iomap_dio_rw(iocb, from, &ext4dio_iomap_ops, &dio_extending_ops,
-			    IOMAP_DIO_FORCE_WAIT, NULL, 0);
+	return iomap_dio_rw(iocb, from, &ext4dio_iomap_ops, &dio_extending_ops, flags, iocb, 0);
 }
 
 /*
@@ -710,12 +775,46 @@ static ssize_t dio_write_waited(struct kiocb *iocb, struct iov_iter *from, bool 
 				   flags | IOMAP_DIO_FORCE_WAIT, iocb, 0);
 	else if (ext4dio_extends_unwritten(inode, iocb->ki_flags & IOCB_ATOMIC) &&
 		 !dio_last_block(inode, iocb->ki_pos))
-		ret = dio_write_extending(iocb, from);
+		ret = dio_write_extending(iocb, from, IOMAP_DIO_FORCE_WAIT);
 	else
 		ret = dio_write_extending_orphan(iocb, from);
 	iocb->ki_flags |= sync;
 	WARN_ON_ONCE(ret == -EIOCBQUEUED);
 	return ret;
+}
+
+/*
+ * dio_can_hand_over - need a write that must end under the shared lock not be waited for?
+ *
+ *  - One that touches the last page must have thrown it out of the page cache when the lock is
+ *    dropped, and iomap does that after its end; see dio_eof().
+ *  - Where only i_disksize is behind, iomap takes it for one that does not extend, and may end
+ *    it in an interrupt; see dio_extending_end_io().
+ *  - For no journal see dio_hand_over().
+ *
+ * Context: i_rwsem held as for the I/O.
+ */
+static bool dio_can_hand_over(struct kiocb *iocb, size_t len, const struct dio_facts *facts,
+			      const struct dio_decision *how)
+{
+	struct inode *inode = file_inode(iocb->ki_filp);
+
+	return how->wait && !how->exclusive_io && !is_sync_kiocb(iocb) && !facts->eof &&
+	       EXT4_SB(inode->i_sb)->s_journal &&
+	       (!facts->extends || iocb->ki_pos + (loff_t)len > i_size_read(inode));
+}
+
+/*
+ * dio_write_handed_over - a write that must end under the shared lock, and keeps it until then
+ *
+ * Context: i_rwsem held shared; not afterwards, unless dio_take_back() says so.
+ */
+static ssize_t dio_write_handed_over(struct kiocb *iocb, struct iov_iter *from, bool extends)
+{
+	dio_hand_over(iocb);
+	if (extends)
+		return dio_write_extending(iocb, from, 0);
+	return iomap_dio_rw(iocb, from, &ext4dio_iomap_ops, &dio_write_ops, 0, iocb, 0);
 }
 
 /*
@@ -830,11 +929,17 @@ ssize_t ext4dio_dio_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	struct dio_blocks blocks;
 	struct dio_facts facts;
 	bool retry = false;
+	bool handed;
 	loff_t pos;
 	size_t len;
 	unsigned int flags;
 	ssize_t ret;
 
+	/*
+	 * An io_uring that offers this, on some 6.12, ends the I/O when its task next comes by:
+	 * never, if that waits for the I/O itself; and others would have to wait as long.
+	 */
+	iocb->ki_flags &= ~IOCB_DIO_CALLER_COMP;
 again:
 	ret = dio_lock(inode, exclusive, nowait);
 	if (ret) {
@@ -921,8 +1026,9 @@ again:
 
 	/*
 	 * Bios that are polled for must not be waited for: the one who polls would be this
-	 * task, once it is back.  Others wait for a token.  Before it gives up at a hole of an
-	 * inode without extents, iomap waits for what it has submitted.
+	 * task, once it is back.  Others wait for a token, or for the lock that the I/O holds.
+	 * Before it gives up at a hole of an inode without extents, iomap waits for what it
+	 * has submitted.
 	 */
 	if (how.wait || how.token || !ext4dio_test_inode_flag(inode, EXT4_INODE_EXTENTS))
 		iocb->ki_flags &= ~IOCB_HIPRI;
@@ -938,14 +1044,29 @@ again:
 	 */
 	if (how.drain && how.wait)
 		WRITE_ONCE(EXT4_I(inode)->i_dio_owner, current);
-	sync = how.wait && (iocb->ki_flags & IOCB_DSYNC);
-	if (how.wait)
+	handed = dio_can_hand_over(iocb, len, &facts, &how);
+	sync = how.wait && !handed && (iocb->ki_flags & IOCB_DSYNC);
+	if (handed)
+		ret = dio_write_handed_over(iocb, from, facts.extends);
+	else if (how.wait)
 		ret = dio_write_waited(iocb, from, facts.extends, flags);
 	else
 		ret = iomap_dio_rw(iocb, from, &ext4dio_iomap_ops, &dio_write_ops, flags, iocb, 0);
+	/* What was queued may be over, and @iocb gone. */
 	if (how.token && ret != -EIOCBQUEUED)
 		ext4dio_token_put(inode, iocb, pos);
-	/* What was queued may be over, and @iocb gone. */
+	if (handed) {
+		if (ret == -EIOCBQUEUED) {
+			this_cpu_inc(counts->handed_over);
+			goto unlocked;
+		}
+		if (!dio_take_back(iocb)) {
+			/* It has ended.  What has failed is looked at once more. */
+			if (ret >= 0)
+				goto unlocked;
+			inode_lock_shared(inode);
+		}
+	}
 	if (how.drain && how.wait)
 		WRITE_ONCE(EXT4_I(inode)->i_dio_owner, NULL);
 	if (ret == -EAGAIN && (flags & IOMAP_DIO_OVERWRITE_ONLY) && !nowait) {
@@ -978,6 +1099,7 @@ again:
 	}
 unlock:
 	dio_unlock(inode, exclusive);
+unlocked:
 	this_cpu_inc(counts->writes[reason]);
 	if (sync && ret > 0)
 		ret = generic_write_sync(iocb, ret);

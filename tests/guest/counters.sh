@@ -111,6 +111,13 @@ is "and then it zeroes nothing" "$(counted)" "shared 1"
 counts "at the end of the file" WWWW "shared_extend 1" direct 16384 4096
 counts "past the end of the file" WWWW "shared_extend 1" direct 65536 8192
 counts "across the end of the file" WWWW "shared_extend 1" direct 12288 8192
+async_append() {
+	fio --name=a --filename="$file" --direct=1 --ioengine=libaio --rw=write --bs=4k \
+		--size=4k --offset=16k --allow_file_create=0 --file_append=0 --fallocate=none \
+		--overwrite=0 --output=/dev/null
+}
+counts "at the end of the file, by AIO" WWWW "shared_extend 1" async_append
+is "its submitter did not wait" "$(cat "$dio/handed_over")" 1
 counts "at the end, part of a block" WWWW "exclusive_partial_end 1" direct 16384 512
 append() {
 	xfs_io -da -c 'pwrite -q 0 4096' "$file"

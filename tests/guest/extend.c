@@ -5,6 +5,7 @@
  *   extend grow FILE SECONDS THREADS SEED [LETTERS]
  *	t also truncates it, to any size; p punches holes, b writes through the page cache at
  *	the end, m stores through mmap to one of the last pages, k preallocates behind the end;
+ *	with a the writes are asynchronous, a few of each thread in flight at once;
  *	with f it ends when the disk is full, for all; i says that the file has no extents, and
  *	so what is in flight may be seen in part, in the page cache
  *   extend efault FILE
@@ -23,6 +24,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/aio_abi.h>
 #include <linux/falloc.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -33,12 +35,14 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #define PAGE	4096
 #define PAGES	(1 << 16)		/* the most that a file gets */
 #define MOST	8			/* pages of one write */
+#define DEPTH	4			/* asynchronous writes of a thread */
 
 static const char *path, *letters = "";
 static atomic_long next_page, pages_done;
@@ -129,36 +133,116 @@ static bool may_hold(const uint64_t *buf, long page, bool must)
 	return i == PAGE / 8;
 }
 
+/* A write in flight, or room for one. */
+struct part {
+	char *buf;
+	long page, before;
+	int count;
+};
+
+/* The next pages, if there are any. */
+static bool next_part(struct part *p, uint64_t *random)
+{
+	int i;
+
+	p->count = 1 + rnd(random, MOST);
+	p->page = atomic_fetch_add(&next_page, p->count);
+	p->before = cuts;
+	if (p->page + p->count > PAGES)
+		return false;
+	for (i = 0; i < p->count; i++)
+		fill((uint64_t *)(p->buf + i * PAGE), p->page + i);
+	return true;
+}
+
+/* It has returned @ret; shall its thread go on? */
+static bool part_done(const struct part *p, ssize_t ret)
+{
+	int i;
+
+	if (ret != p->count * PAGE) {
+		if (ret != -ENOSPC || !with('f'))
+			wrong("write", p->page, ret);
+		return false;
+	}
+	if (p->before & 1 || p->before != cuts)
+		return true;
+	for (i = 0; i < p->count; i++)
+		done[p->page + i] = p->before + 1;
+	pages_done += p->count;
+	return true;
+}
+
 static void *append(void *arg)
 {
 	uint64_t random = seed + (long)arg;
 	int fd = open_file(O_DIRECT);
-	char *buf = memory(MOST * PAGE);
+	struct part p = { .buf = memory(MOST * PAGE) };
 
-	while (!stop) {
-		int count = 1 + rnd(&random, MOST), i;
-		long page = atomic_fetch_add(&next_page, count);
-		struct iovec vec = { buf, count * PAGE };
-		long before = cuts;
-		ssize_t ret;
+	while (!stop && next_part(&p, &random)) {
+		struct iovec vec = { p.buf, p.count * PAGE };
+		ssize_t ret = pwritev2(fd, &vec, 1, p.page * PAGE,
+				       rnd(&random, 8) ? 0 : RWF_DSYNC);
 
-		if (page + count > PAGES)
-			break;
-		for (i = 0; i < count; i++)
-			fill((uint64_t *)(buf + i * PAGE), page + i);
-		ret = pwritev2(fd, &vec, 1, page * PAGE, rnd(&random, 8) ? 0 : RWF_DSYNC);
-		if (ret != (ssize_t)vec.iov_len) {
-			if (ret >= 0 || errno != ENOSPC || !with('f'))
-				wrong("write", page, ret < 0 ? -errno : ret);
+		if (!part_done(&p, ret < 0 ? -errno : ret)) {
 			full++;
 			break;
 		}
-		if (before & 1 || before != cuts)
-			continue;
-		for (i = 0; i < count; i++)
-			done[page + i] = before + 1;
-		pages_done += count;
 	}
+	close(fd);
+	return NULL;
+}
+
+static void *append_async(void *arg)
+{
+	uint64_t random = seed + (long)arg;
+	int fd = open_file(O_DIRECT);
+	bool go_on = true, failed = false;
+	int flying = 0, i;
+	struct part parts[DEPTH];
+	aio_context_t ctx = 0;
+
+	if (syscall(SYS_io_setup, DEPTH, &ctx))
+		die("io_setup");
+	for (i = 0; i < DEPTH; i++)
+		parts[i].buf = memory(MOST * PAGE);
+	i = 0;
+	do {
+		struct io_event event;
+		struct part *p = &parts[i];
+
+		if (go_on && !stop && next_part(p, &random)) {
+			struct iocb cb = {
+				.aio_data = i,
+				.aio_lio_opcode = IOCB_CMD_PWRITE,
+				.aio_rw_flags = rnd(&random, 8) ? 0 : RWF_DSYNC,
+				.aio_fildes = fd,
+				.aio_buf = (uintptr_t)p->buf,
+				.aio_nbytes = p->count * PAGE,
+				.aio_offset = p->page * PAGE,
+			}, *list = &cb;
+
+			if (syscall(SYS_io_submit, ctx, 1, &list) != 1)
+				die("io_submit");
+			if (++flying < DEPTH) {
+				i = flying;
+				continue;
+			}
+		} else {
+			go_on = false;
+			if (!flying)
+				break;
+		}
+		if (syscall(SYS_io_getevents, ctx, 1, 1, &event, NULL) != 1)
+			die("io_getevents");
+		flying--;
+		i = event.data;
+		if (!part_done(&parts[i], event.res)) {
+			failed = true;
+			go_on = false;
+		}
+	} while (go_on || flying);
+	full += failed;
 	close(fd);
 	return NULL;
 }
@@ -312,7 +396,8 @@ static int grow(int seconds, int threads)
 		if (pthread_create(&thread[n++], NULL, look, (void *)(long)i))
 			die("thread");
 	for (i = 0; i < threads; i++)
-		if (pthread_create(&thread[n++], NULL, append, (void *)(long)i))
+		if (pthread_create(&thread[n++], NULL, with('a') ? append_async : append,
+				   (void *)(long)i))
 			die("thread");
 	for (i = 0; i < seconds * 10 && !stop && full < threads && next_page < PAGES; i++)
 		usleep(100000);

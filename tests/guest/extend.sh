@@ -52,17 +52,18 @@ race() {
 
 race "alone" "" shared "-b 4096"
 race "with truncates" t any "-b 4096"
-race "with truncates and preallocation" tk any "-b 4096"
+race "with truncates and preallocation, by AIO" atk any "-b 4096"
 race "with punches" p shared "-b 4096"
 race "with buffered writes" b shared "-b 4096"
 race "with stores through mmap" m shared "-b 4096"
 race "with all but truncates" pbmk shared "-b 4096"
+race "with all but truncates, by AIO" apbmk shared "-b 4096"
 race "1 KiB blocks" bmk shared "-b 1024"
-race "1 KiB blocks, truncates" t any "-b 1024"
+race "1 KiB blocks, truncates, by AIO" at any "-b 1024"
 race "bigalloc" bk shared "-b 4096 -O bigalloc -C 16384"
-race "bigalloc, truncates" tk any "-b 4096 -O bigalloc -C 16384"
-race "no journal" bk shared "-b 4096 -O ^has_journal"
-race "dioread_lock" bmk shared "-b 4096" dioread_lock
+race "bigalloc, truncates, by AIO" atk any "-b 4096 -O bigalloc -C 16384"
+race "no journal, by AIO" abk shared "-b 4096 -O ^has_journal"
+race "dioread_lock, by AIO" abmk shared "-b 4096" dioread_lock
 race "nodelalloc" bm shared "-b 4096" nodelalloc
 race "without extents" ki exclusive "-b 4096 -O ^extents,^64bit"
 race "fast commits" bk exclusive "-b 4096 -O fast_commit"
@@ -79,7 +80,7 @@ for ((i = 0; ; i++)); do
 	sleep 0.05
 done &
 switcher=$!
-got=$(./extend grow "$file" "$seconds" 12 7 bk 2>&1) || true
+got=$(./extend grow "$file" "$seconds" 12 7 abk 2>&1) || true
 kill $switcher
 wait $switcher || true
 is "policies change under it: what is written is there" "${got%% [0-9]*}" ok
@@ -95,7 +96,7 @@ for ((i = 0; ; i++)); do
 	sleep 0.1
 done &
 freezer=$!
-got=$(./extend grow "$file" "$seconds" 12 8 "" 2>&1) || true
+got=$(./extend grow "$file" "$seconds" 12 8 a 2>&1) || true
 kill $freezer
 wait $freezer || true
 xfs_io -x -c thaw "$mnt" 2> /dev/null || true
@@ -145,5 +146,5 @@ null_blk_del "$(basename "$dev")"
 dev=$(null_blk_new small 32 500)
 dio=/sys/fs/ext4dio/$(basename "$dev")/dio
 race "full disk" f shared "-b 4096 -m 0"
-race "full disk, bigalloc" f shared "-b 4096 -m 0 -O bigalloc -C 16384"
+race "full disk, bigalloc, by AIO" af shared "-b 4096 -m 0 -O bigalloc -C 16384"
 done_testing

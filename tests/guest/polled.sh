@@ -141,6 +141,13 @@ for bs in 1024 4096; do
 		$((12288 + 1536)) 0 4096 aio huge 16384 0 truncate $((12288 + 1536))
 	asked "a write to it, and one behind it that fails" ok \
 		$((12288 + 1536)) 0 4096 aio huge 16384 0 efault 65536 4096
+	# What extends is in flight as well, and the size moves at its end.
+	asked "an append, and a file that becomes smaller" ok 65536 65536 4096 aio truncate 1000
+	asked "an append, and a file that keeps its size" ok 65536 65536 4096 aio truncate 65536
+	asked "an append, and a file that becomes larger" ok 65536 65536 4096 aio truncate 200000
+	asked "an append, and one of a part of a block" ok 65536 65536 4096 aio write 69632 512
+	asked "an append, and one beyond it" ok 65536 65536 4096 aio write 131072 512
+	asked "an append, and one that fails" ok 65536 65536 4096 aio efault 69632 4096
 	umount "$mnt"
 	dmsetup remove slow
 	fsck_clean /dev/ram0
