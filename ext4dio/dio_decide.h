@@ -113,7 +113,7 @@ struct dio_facts {
  *	AGAIN_UNMAPPED	part of the range has no block to write to, or none that is known
  *			without sleeping
  *	AGAIN_LOCK	somebody holds i_rwsem
- *	AGAIN_TIME	a timestamp is due, which without lazytime needs a journal handle
+ *	AGAIN_TIME	a timestamp is due, and with it the change counter, in a journal handle
  *	BUFFERED	the file does not do direct I/O: journalled data, inline data, or
  *			unaligned encryption; through the page cache instead
  *	FAILED		ended in the checks (an error, a limit, nothing to write)

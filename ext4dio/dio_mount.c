@@ -228,6 +228,7 @@ static void dio_mount_free(struct dio_mount *m)
 {
 	kobject_put(&m->kobj);
 	wait_for_completion(&m->released);
+	ext4dio_times_exit(&m->times);
 	free_percpu(m->counts);
 	kfree(m);
 }
@@ -249,7 +250,8 @@ int ext4dio_dio_mount_add(struct super_block *sb)
 	if (!m)
 		goto undo;
 	m->counts = alloc_percpu(struct dio_counts);
-	if (!m->counts) {
+	if (!m->counts || ext4dio_times_init(&m->times, sb)) {
+		free_percpu(m->counts);
 		kfree(m);
 		goto undo;
 	}

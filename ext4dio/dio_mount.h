@@ -8,6 +8,7 @@
 #include <linux/kobject.h>
 #include <linux/seq_file.h>
 #include "dio_decide.h"
+#include "modified.h"
 
 /**
  * enum dio_wait_kind - what a direct write waits for
@@ -52,6 +53,7 @@ struct dio_counts {
  * @kobj: /sys/fs/ext4dio/DEVICE/dio
  * @released: completed by the last reference to @kobj
  * @sb: whose
+ * @times: timestamps on their way to the journal
  *
  * Lives from the registration of the mount's sysfs folder, before any file of it can
  * be opened, to its removal at unmount, when none is open any more.
@@ -63,6 +65,7 @@ struct dio_mount {
 	struct kobject kobj;
 	struct completion released;
 	struct super_block *sb;
+	struct dio_times times;
 };
 
 /**

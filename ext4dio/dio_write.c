@@ -39,8 +39,8 @@
 #include "dio_mount.h"
 #include "dio_token.h"
 #include "dio_write.h"
-#include "lazy_time.h"
 #include "map_nowait.h"
+#include "modified.h"
 #include "zeroout.h"
 
 #define CREATE_TRACE_POINTS

@@ -10,7 +10,7 @@ tests/guest-tools || exit
 # Rules that are left out (ext4dio/fork/rules), and controls (tests/controls), which undo what is
 # no rule's.
 rules=(eof-wait zeroout zeroout-split fsync-aborted map-nowait iomap-nowait
-	drain-before-buffered zero-tail nowait-whole readahead lazy-time alloc-unwritten
+	drain-before-buffered zero-tail nowait-whole readahead write-modified alloc-unwritten
 	token-conflict)
 options=()
 for rule in "${rules[@]}"; do

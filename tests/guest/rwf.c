@@ -2,7 +2,7 @@
 /*
  * One direct RWF_NOWAIT read or write, and what came of it.
  *
- *   rwf read|write FILE POS LEN [FRESH-POS|unaligned|ticks|show]
+ *   rwf read|write FILE POS LEN [FRESH-POS|unaligned|ticks|show|fsync|syncfs]
  *
  * A timestamp that is due refuses a write as a lock would.  With FRESH-POS each try
  * follows at once upon a plain write of LEN there, which brings them up to date, and
@@ -13,6 +13,9 @@
  * every one.  Prints how many went through.
  *
  * With show, the whole of a read prints what its bytes are: "all 00", or "mixed".
+ *
+ * With fsync or syncfs that follows upon the write, and then the file system is shut down, and
+ * the journal that is in memory lost.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -20,11 +23,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #define TICKS	50
+#define SHUTDOWN	_IOR('X', 125, unsigned int)
 
 static int ticks(int fd, const struct iovec *iov, off_t pos)
 {
@@ -49,10 +54,21 @@ static void show_bytes(const unsigned char *buf, size_t len)
 		printf("all %02x\n", buf[0]);
 }
 
+/* What was promised is there, and nothing else. */
+static void sync_and_crash(int fd, int all)
+{
+	unsigned int without_journal = 2;
+
+	if (all ? syncfs(fd) : fsync(fd))
+		perror("sync");
+	if (ioctl(fd, SHUTDOWN, &without_journal))
+		perror("shutdown");
+}
+
 int main(int argc, char **argv)
 {
 	struct iovec iov = { 0 };
-	int tries, fd, write, unaligned, show, fresh;
+	int tries, fd, write, unaligned, show, fresh, crash;
 	ssize_t ret;
 
 	if (argc < 5)
@@ -60,7 +76,8 @@ int main(int argc, char **argv)
 	write = !strcmp(argv[1], "write");
 	unaligned = argc > 5 && !strcmp(argv[5], "unaligned");
 	show = argc > 5 && !strcmp(argv[5], "show");
-	fresh = argc > 5 && !unaligned && !show && strcmp(argv[5], "ticks");
+	crash = argc > 5 && strstr(argv[5], "sync");
+	fresh = argc > 5 && !unaligned && !show && !crash && strcmp(argv[5], "ticks");
 	fd = open(argv[2], (write ? O_RDWR : O_RDONLY) | O_DIRECT);
 	iov.iov_len = atoll(argv[4]);
 	if (fd < 0 || posix_memalign(&iov.iov_base, 4096, iov.iov_len + 1)) {
@@ -84,6 +101,8 @@ int main(int argc, char **argv)
 		if (ret >= 0 || errno != EAGAIN)
 			break;
 	}
+	if (crash && ret == (ssize_t)iov.iov_len)
+		sync_and_crash(fd, !strcmp(argv[5], "syncfs"));
 	if (show && ret == (ssize_t)iov.iov_len)
 		show_bytes(iov.iov_base, iov.iov_len);
 	else if (ret == (ssize_t)iov.iov_len)

@@ -3,8 +3,9 @@
 // file: super.c
 // sites: 1
 // present: ext4_alloc_inode i_dio_owner = NULL; ei->i_dio_tokens = NULL;
+// present: ext4_alloc_inode INIT_LIST_HEAD\(&ei->i_dio_times\);
 //
-// Nobody's and no tokens, at first.
+// Nobody's, no tokens and no new timestamps, at first.
 
 @@
 identifier ei;
@@ -14,6 +15,7 @@ identifier ei;
 	<...
 +	ei->i_dio_owner = NULL;
 +	ei->i_dio_tokens = NULL;
++	INIT_LIST_HEAD(&ei->i_dio_times);
 	ei->i_reserved_data_blocks = 0;
 	...>
  }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
-// rule: lazy-time
+// rule: write-modified
 // file: dio_write.c
 // sites: 1
 // present: ext4dio_dio_write_iter \bkiocb_modified\s*\(
 //
-// Control: with lazytime, too, a timestamp that is due refuses a NOWAIT write.  (The rule of
-// this name is about DAX; the direct write path is our own.)
+// Control: a timestamp that is due refuses a NOWAIT write.  (The rule of this name is about DAX
+// and the page cache; the direct write path is our own.)
 
 @@
 identifier iocb;

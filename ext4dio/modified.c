@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Privileges and timestamps of a write, without sleeping where it must not.
+ *
+ * The VFS refuses NOWAIT for every timestamp that is due: up to 6.12 always, since 7.0
+ * for a file system that has ->dirty_inode, which for ext4 starts a journal handle.  One is
+ * due once a tick, and once more whenever somebody has looked at the last.  Here it changes in
+ * memory, where everybody sees it, and then:
+ *
+ *  - With lazytime it stays there until something else writes the inode, and fsync,
+ *    sync, eviction, unmount or a day bring it to the disk; the inode on %I_DIRTY_TIME is
+ *    what tells them.
+ *  - Without, a worker puts it into the journal at once, as the writer would have done.  The
+ *    inode is held until then, so it is not evicted before.  Who promises that it
+ *    is on the disk waits for the worker first: fsync, and all that comes by ->sync_fs (sync,
+ *    syncfs, a freeze, a remount that makes read-only, unmount).
+ *
+ * This is not in ->update_time, where XFS has it, because before 7.0 that is not asked
+ * for a NOWAIT write, and its arguments differ in three of the supported kernels.
+ */
+#include <linux/iversion.h>
+#include <linux/kernel.h>
+
+#include "ext4dio.h"
+#include "compat.h"
+#include "dio_mount.h"
+#include "modified.h"
+
+/* The worker: the timestamps of all that are there, in a handle for each. */
+static void times_work(struct work_struct *work)
+{
+	struct dio_times *times = container_of(work, struct dio_times, work);
+	struct ext4dio_inode_info *ei;
+
+	spin_lock(&times->lock);
+	while (!list_empty(&times->inodes)) {
+		ei = list_first_entry(&times->inodes, struct ext4dio_inode_info, i_dio_times);
+		/* First, so that a write from here on has it done once more. */
+		list_del_init(&ei->i_dio_times);
+		spin_unlock(&times->lock);
+		mark_inode_dirty_sync(&ei->vfs_inode);
+		iput(&ei->vfs_inode);
+		cond_resched();
+		spin_lock(&times->lock);
+	}
+	spin_unlock(&times->lock);
+}
+
+/* Have the worker take @inode's timestamps to the journal.  Does not sleep. */
+static void times_queue(struct inode *inode)
+{
+	struct dio_times *times = &EXT4_SB(inode->i_sb)->s_dio->times;
+	bool queued;
+
+	spin_lock(&times->lock);
+	queued = list_empty(&EXT4_I(inode)->i_dio_times);
+	if (queued) {
+		ihold(inode);
+		list_add_tail(&EXT4_I(inode)->i_dio_times, &times->inodes);
+	}
+	spin_unlock(&times->lock);
+	if (queued)
+		queue_work(times->wq, &times->work);
+}
+
+/**
+ * ext4dio_times_init - set up the way of timestamps to the journal
+ * @times: of a new mount
+ * @sb: its
+ *
+ * The workqueue is the mount's own: its worker may evict an inode, which waits for what runs
+ * on ext4's; and it is flushed by a worker that the reclaim of memory may wait for.
+ *
+ * Context: process context.
+ * Return: 0 or -ENOMEM.
+ */
+int ext4dio_times_init(struct dio_times *times, struct super_block *sb)
+{
+	spin_lock_init(&times->lock);
+	INIT_LIST_HEAD(&times->inodes);
+	INIT_WORK(&times->work, times_work);
+	times->wq = alloc_workqueue("ext4dio-times/%s", WQ_MEM_RECLAIM | WQ_UNBOUND, 1, sb->s_id);
+	return times->wq ? 0 : -ENOMEM;
+}
+
+/**
+ * ext4dio_times_exit - undo ext4dio_times_init()
+ * @times: of a mount that has no inodes any more
+ *
+ * Context: process context; sleeps.
+ */
+void ext4dio_times_exit(struct dio_times *times)
+{
+	destroy_workqueue(times->wq);
+}
+
+/**
+ * ext4dio_times_flush - wait until the timestamps of all writes so far are in the journal
+ * @sb: the mount's; nothing is to do for one that is not complete
+ *
+ * Context: process context, no journal handle open; sleeps.
+ */
+void ext4dio_times_flush(struct super_block *sb)
+{
+	struct ext4dio_sb_info *sbi = EXT4_SB(sb);
+
+	if (sbi && sbi->s_dio)
+		flush_work(&sbi->s_dio->times.work);
+}
+
+/**
+ * ext4dio_kill_block_super - unmount; no inode may be held then
+ * @sb: the mount's
+ *
+ * What is read-only by now, after an abort of the journal, has no ->sync_fs before.
+ */
+void ext4dio_kill_block_super(struct super_block *sb)
+{
+	ext4dio_times_flush(sb);
+	kill_block_super(sb);
+}
+
+/*
+ * May the timestamps of a write be brought up to date in memory alone, for now?  Not if somebody
+ * has asked for the change counter, which then must be counted up, on disk.  And a file
+ * system that went read-only takes no change.
+ */
+static bool times_can_wait(struct inode *inode)
+{
+	return !sb_rdonly(inode->i_sb) &&
+	       !(IS_I_VERSION(inode) && inode_iversion_need_inc(inode));
+}
+
+/* The checks and timestamps of a NOWAIT write; -EAGAIN where that would sleep. */
+static int nowait_modified(struct kiocb *iocb, struct inode *inode)
+{
+	int ret;
+
+	/* To find out whether there is something to drop may take a read from the disk. */
+	if (!IS_NOSEC(inode))
+		return -EAGAIN;
+	non_block_start();
+	ret = kiocb_modified(iocb);
+	if (ret == -EAGAIN && times_can_wait(inode)) {
+		inode_set_mtime_to_ts(inode, inode_set_ctime_current(inode));
+		if (inode->i_sb->s_flags & SB_LAZYTIME)
+			__mark_inode_dirty(inode, I_DIRTY_TIME);
+		else
+			times_queue(inode);
+		ret = 0;
+	}
+	non_block_end();
+	return ret;
+}
+
+/**
+ * ext4dio_write_modified - what a write does to its inode beside the data
+ * @iocb: the write
+ *
+ * Drops suid, sgid and capabilities, and brings mtime, ctime and the change counter up to
+ * date.
+ *
+ * Context: i_rwsem held, exclusively if there may be something to drop; the file is open
+ * for writing and the file system kept from freezing, as they are in ->write_iter().
+ * Sleeps (journal handle) without IOCB_NOWAIT; with it, never: what it takes are
+ * spinlocks.  Writers under the shared lock may set the timestamps at the same time,
+ * as they do in stock ext4.
+ * Return: 0; -EAGAIN for IOCB_NOWAIT if it would have to sleep; or another error.
+ */
+int ext4dio_write_modified(struct kiocb *iocb)
+{
+	if (iocb->ki_flags & IOCB_NOWAIT)
+		return nowait_modified(iocb, file_inode(iocb->ki_filp));
+	return kiocb_modified(iocb);
+}
