@@ -98,7 +98,7 @@ struct dio_decision ext4dio_dio_decide(enum dio_policy policy, const struct dio_
 	d.exclusive_io = alone || drain;
 	d.exclusive = facts->security || facts->split || d.exclusive_io;
 	d.drain = drain;
-	/* i_size moves when the data is on disk; a token is given back by who took it. */
+	/* i_size moves when the data is on disk, and a partly zeroed block belongs to it alone. */
 	d.wait = d.exclusive_io || facts->extends || zeroes || facts->eof;
 	if (policy == DIO_POLICY_STOCK) {
 		d.exclusive_io = d.exclusive;

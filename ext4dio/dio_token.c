@@ -46,6 +46,7 @@
 
 /*
  * One write in line; in the tree as long as it waits or holds.
+ * @end: where the write ends, in bytes
  * @before: how many it still waits for
  * @ready: completed when there is none left
  */
@@ -53,6 +54,7 @@ struct dio_token {
 	struct rb_node rb;
 	u32 subtree_last;
 	struct dio_blocks blocks;
+	loff_t end;
 	u64 seq;
 	unsigned int before;
 	struct completion ready;
@@ -158,13 +160,14 @@ void ext4dio_tokens_idle(struct inode *inode)
  * @inode: a tracked file
  * @iocb: the write
  * @blocks: its blocks
+ * @len: its length, in bytes
  * @nowait: do not wait
  *
  * Context: i_rwsem held, no journal handle open; sleeps without @nowait.
  * Return: 0; -EAGAIN with @nowait if it would have to wait; or -ENOMEM.
  */
 int ext4dio_token_take(struct inode *inode, struct kiocb *iocb,
-		       const struct dio_blocks *blocks, bool nowait)
+		       const struct dio_blocks *blocks, size_t len, bool nowait)
 {
 	struct dio_tokens *tokens = EXT4_I(inode)->i_dio_tokens;
 	struct dio_token *token, *other;
@@ -178,6 +181,7 @@ int ext4dio_token_take(struct inode *inode, struct kiocb *iocb,
 	if (!token)
 		return nowait ? -EAGAIN : -ENOMEM;
 	token->blocks = *blocks;
+	token->end = iocb->ki_pos + len;
 	token->iocb = iocb;
 	init_completion(&token->ready);
 
@@ -206,6 +210,44 @@ int ext4dio_token_take(struct inode *inode, struct kiocb *iocb,
 	return 0;
 }
 
+/* The token of @iocb, which begins at @pos; the lock is held. */
+static struct dio_token *token_of(struct dio_tokens *tokens, struct inode *inode,
+				  struct kiocb *iocb, loff_t pos)
+{
+	struct dio_blocks first = { .first = pos >> inode->i_blkbits };
+	struct dio_token *token;
+
+	first.last = first.first;
+	for_each_meeting(token, tokens, &first)
+		if (token->iocb == iocb)
+			break;
+	return token;
+}
+
+/**
+ * ext4dio_token_end - where does a write end that has a token?
+ * @inode: the file
+ * @iocb: the write, whose ki_pos has not moved yet
+ *
+ * Context: any; does not sleep.
+ * Return: the end in bytes; 0 if it has no token.
+ */
+loff_t ext4dio_token_end(struct inode *inode, struct kiocb *iocb)
+{
+	struct dio_tokens *tokens = READ_ONCE(EXT4_I(inode)->i_dio_tokens);
+	struct dio_token *token;
+	unsigned long flags;
+	loff_t end;
+
+	if (!tokens)
+		return 0;
+	spin_lock_irqsave(&tokens->lock, flags);
+	token = token_of(tokens, inode, iocb, iocb->ki_pos);
+	end = token ? token->end : 0;
+	spin_unlock_irqrestore(&tokens->lock, flags);
+	return end;
+}
+
 /**
  * ext4dio_token_put - the write has ended: let those go on that waited for it
  * @inode: the file, tracked or not
@@ -217,17 +259,13 @@ int ext4dio_token_take(struct inode *inode, struct kiocb *iocb,
 void ext4dio_token_put(struct inode *inode, struct kiocb *iocb, loff_t pos)
 {
 	struct dio_tokens *tokens = READ_ONCE(EXT4_I(inode)->i_dio_tokens);
-	struct dio_blocks first = { .first = pos >> inode->i_blkbits };
 	struct dio_token *token, *other;
 	unsigned long flags;
 
 	if (!tokens)
 		return;
-	first.last = first.first;
 	spin_lock_irqsave(&tokens->lock, flags);
-	for_each_meeting(token, tokens, &first)
-		if (token->iocb == iocb)
-			break;
+	token = token_of(tokens, inode, iocb, pos);
 	if (token) {
 		dio_token_tree_remove(token, &tokens->tree);
 		for_each_meeting(other, tokens, &token->blocks)

@@ -23,7 +23,8 @@ void ext4dio_track(struct inode *inode);
 void ext4dio_untrack(struct inode *inode);
 
 int ext4dio_token_take(struct inode *inode, struct kiocb *iocb,
-		       const struct dio_blocks *blocks, bool nowait);
+		       const struct dio_blocks *blocks, size_t len, bool nowait);
+loff_t ext4dio_token_end(struct inode *inode, struct kiocb *iocb);
 void ext4dio_token_put(struct inode *inode, struct kiocb *iocb, loff_t pos);
 void ext4dio_tokens_idle(struct inode *inode);
 

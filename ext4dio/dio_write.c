@@ -347,10 +347,13 @@ static int dio_lock(struct inode *inode, bool exclusive, bool nowait)
 }
 
 /*
- * In ki_flags: the I/O holds i_rwsem shared, and its end drops it.  No kernel uses that bit, and
- * who looks at ki_flags asks for bits by name.
+ * In ki_flags: the I/O holds i_rwsem shared, and its end drops it.  Up to 7.3 no kernel uses that
+ * bit or the next, and who looks at ki_flags asks for bits by name.
  */
 #define DIO_IOCB_LOCKED		(1 << 30)
+
+/* Another one: the write is to end with a whole block. */
+#define DIO_IOCB_WHOLE		(1 << 29)
 
 /*
  * dio_hand_over - leave the shared lock to an asynchronous write, until it has ended
@@ -359,12 +362,11 @@ static int dio_lock(struct inode *inode, bool exclusive, bool nowait)
  * all others that is as if it did.  Exclusive holders find neither I/O of that kind in flight
  * nor a size that moves.
  *
- * A rwsem may be released by another task than took it, if it is held shared.  Lockdep is told
- * that it is released here, and taken (by a trylock, which adds no dependency) where it
- * really is, as for sb_start_write() of asynchronous writes.  Who waits for the lock
- * waits for a worker of the file system or an interrupt:  neither takes i_rwsem (a file system
- * without journal does, in fsync, on 6.1: hence not there), and a journal handle is never open
- * where i_rwsem is waited for.  So a task may well wait for its own I/O.
+ * A rwsem that is held shared may be released by another task than the one that took it.
+ * Lockdep is told that it is released here, and taken (by a trylock, which adds no dependency)
+ * where it really is, as for sb_start_write() of asynchronous writes.  Who waits for the lock
+ * waits for a worker of the file system or an interrupt: neither takes i_rwsem, and a journal
+ * handle is never open where i_rwsem is waited for.  So a task may well wait for its own I/O.
  *
  * Context: i_rwsem held shared, for the last time that the caller relies on it; iomap_dio_rw()
  * is called next.  Then dio_take_back(), if nothing was queued.
@@ -464,27 +466,60 @@ void ext4dio_dio_before_zeroing(struct inode *inode)
 
 /*
  * The end of an asynchronous write: what fails although the data is on disk is an error for fsync
- * too, those who wait for its token go on, and what lock it @held is dropped.
+ * too (but not where the submitter, who is told, may try again), those who wait for its token go
+ * on, and the lock is dropped if it @held it.
  */
 static void dio_async_end(struct kiocb *iocb, int error, int ret, bool held)
 {
 	struct inode *inode = file_inode(iocb->ki_filp);
 
-	if (!error)
+	if (!error && ret < 0 && (current->flags & PF_WQ_WORKER))
 		ext4dio_data_lost(inode, ret);
 	ext4dio_token_put(inode, iocb, iocb->ki_pos);
 	if (held)
 		inode_unlock_shared(inode);
 }
 
-/* The end of a write, in whatever task or worker: stock ext4's. */
+/*
+ * dio_whole - how much of a write is right that has ended early, and that nobody will repeat
+ *
+ * Where its memory ends within an unwritten block, iomap of 7.2 forgets the error and may have
+ * zeroed the begin of that block; see dio_short().
+ *
+ * Return: what it has of whole @units (a power of two), in bytes; -EFAULT if that is nothing.
+ */
+static int dio_whole(struct kiocb *iocb, ssize_t size, loff_t unit)
+{
+	loff_t whole = size - ((iocb->ki_pos + size) & (unit - 1));
+
+	return whole > 0 ? whole : -EFAULT;
+}
+
+/* Has an asynchronous write ended early?  Not known of all; those that zero have a token. */
+static bool dio_ended_early(struct kiocb *iocb, ssize_t size)
+{
+	struct inode *inode = file_inode(iocb->ki_filp);
+	loff_t end = iocb->ki_pos + size;
+
+	if (iocb->ki_flags & DIO_IOCB_WHOLE)
+		return !size || (end & (i_blocksize(inode) - 1));
+	return end < ext4dio_token_end(inode, iocb);
+}
+
+/*
+ * The end of a write, in whatever task, worker or interrupt: stock ext4's.  It returns an error,
+ * or how much has been written, or 0 for all that iomap knows of.
+ */
 static int dio_write_end_io(struct kiocb *iocb, ssize_t size, int error, unsigned int flags)
 {
 	bool held = dio_take_back(iocb);
 	int ret = ext4dio_dio_write_end_io(iocb, size, error, flags);
 
-	if (!is_sync_kiocb(iocb))
-		dio_async_end(iocb, error, ret, held);
+	if (is_sync_kiocb(iocb))
+		return ret;
+	if (!error && ret >= 0 && dio_ended_early(iocb, size))
+		ret = dio_whole(iocb, size, i_blocksize(file_inode(iocb->ki_filp)));
+	dio_async_end(iocb, error, ret, held);
 	return ret;
 }
 
@@ -643,12 +678,21 @@ static int dio_extending_end_io(struct kiocb *iocb, ssize_t size, int error,
 {
 	struct inode *inode = file_inode(iocb->ki_filp);
 	bool held = dio_take_back(iocb);
+	loff_t unit = dio_page_or_block(inode);
 	loff_t old_size = i_size_read(inode);
 	int ret = error;
+	int err;
 
-	if (!error && size && ((flags & IOMAP_DIO_UNWRITTEN) ||
-			       dio_extends(inode, iocb->ki_pos, size))) {
-		ret = dio_extend(inode, iocb->ki_pos, size, flags & IOMAP_DIO_UNWRITTEN);
+	/* What extends under the shared lock ends with a whole one, and so must i_size. */
+	if (held && !error && (!size || ((iocb->ki_pos + size) & (unit - 1)))) {
+		ret = dio_whole(iocb, size, unit);
+		size = ret;
+	}
+	if (ret >= 0 && size && ((flags & IOMAP_DIO_UNWRITTEN) ||
+				 dio_extends(inode, iocb->ki_pos, size))) {
+		err = dio_extend(inode, iocb->ki_pos, size, flags & IOMAP_DIO_UNWRITTEN);
+		if (err)
+			ret = err;
 		if (i_size_read(inode) > iocb->ki_pos)
 			pagecache_isize_extended(inode, old_size, iocb->ki_pos);
 	}
@@ -790,7 +834,6 @@ static ssize_t dio_write_waited(struct kiocb *iocb, struct iov_iter *from, bool 
  *    dropped, and iomap does that after its end; see dio_eof().
  *  - Where only i_disksize is behind, iomap takes it for one that does not extend, and may end
  *    it in an interrupt; see dio_extending_end_io().
- *  - For no journal see dio_hand_over().
  *
  * Context: i_rwsem held as for the I/O.
  */
@@ -800,7 +843,6 @@ static bool dio_can_hand_over(struct kiocb *iocb, size_t len, const struct dio_f
 	struct inode *inode = file_inode(iocb->ki_filp);
 
 	return how->wait && !how->exclusive_io && !is_sync_kiocb(iocb) && !facts->eof &&
-	       EXT4_SB(inode->i_sb)->s_journal &&
 	       (!facts->extends || iocb->ki_pos + (loff_t)len > i_size_read(inode));
 }
 
@@ -936,8 +978,8 @@ ssize_t ext4dio_dio_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	ssize_t ret;
 
 	/*
-	 * An io_uring that offers this, on some 6.12, ends the I/O when its task next comes by:
-	 * never, if that waits for the I/O itself; and others would have to wait as long.
+	 * An io_uring that offers this, on some 6.12, ends the I/O when its task next comes by.
+	 * If that task waits for the I/O itself it never does; and others wait as long.
 	 */
 	iocb->ki_flags &= ~IOCB_DIO_CALLER_COMP;
 again:
@@ -1017,7 +1059,7 @@ again:
 
 	/* From here to its completion it may be in the way of others, and they in its. */
 	if (how.token) {
-		ret = ext4dio_token_take(inode, iocb, &blocks, nowait);
+		ret = ext4dio_token_take(inode, iocb, &blocks, len, nowait);
 		if (ret) {
 			reason = ret == -EAGAIN ? DIO_AGAIN_TOKEN : DIO_FAILED;
 			goto unlock;
@@ -1044,6 +1086,8 @@ again:
 	 */
 	if (how.drain && how.wait)
 		WRITE_ONCE(EXT4_I(inode)->i_dio_owner, current);
+	if (!is_sync_kiocb(iocb) && !((pos + len) & (i_blocksize(inode) - 1)))
+		iocb->ki_flags |= DIO_IOCB_WHOLE;
 	handed = dio_can_hand_over(iocb, len, &facts, &how);
 	sync = how.wait && !handed && (iocb->ki_flags & IOCB_DSYNC);
 	if (handed)
@@ -1052,18 +1096,24 @@ again:
 		ret = dio_write_waited(iocb, from, facts.extends, flags);
 	else
 		ret = iomap_dio_rw(iocb, from, &ext4dio_iomap_ops, &dio_write_ops, flags, iocb, 0);
-	/* What was queued may be over, and @iocb gone. */
-	if (how.token && ret != -EIOCBQUEUED)
-		ext4dio_token_put(inode, iocb, pos);
+	if (ret != -EIOCBQUEUED) {
+		/* What was queued may be over, and @iocb gone. */
+		if (how.token)
+			ext4dio_token_put(inode, iocb, pos);
+		iocb->ki_flags &= ~DIO_IOCB_WHOLE;
+		/* Its end may have counted less than iomap has taken from @from. */
+		if (ret > 0 && len - iov_iter_count(from) > ret)
+			iov_iter_revert(from, len - iov_iter_count(from) - ret);
+	}
 	if (handed) {
 		if (ret == -EIOCBQUEUED) {
 			this_cpu_inc(counts->handed_over);
 			goto unlocked;
 		}
 		if (!dio_take_back(iocb)) {
-			/* It has ended.  What has failed is looked at once more. */
 			if (ret >= 0)
 				goto unlocked;
+			/* What has failed is looked at once more. */
 			inode_lock_shared(inode);
 		}
 	}
@@ -1079,7 +1129,8 @@ again:
 	}
 	if (ret == -ENOTBLK)
 		ret = 0;
-	if (dio_starved(inode, pos, len, ret)) {
+	/* (Where ki_pos has moved on it was the commit that failed.) */
+	if (dio_starved(inode, pos, len, ret) && iocb->ki_pos == pos) {
 		if (how.exclusive_io) {
 			ext4dio_data_lost(inode, ret);
 			goto unlock;

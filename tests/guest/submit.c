@@ -11,6 +11,8 @@
  *
  *   dsync     each with RWF_DSYNC
  *   backward  the last of them first
+ *   torn      of each only a first part can be read from memory: it may fail, or have written
+ *             as many blocks of that as it says
  *   twice     with another COUNT of them, to the next blocks, when half of the first have ended
  *   uring     by io_uring instead, with a ring whose owner ends what has completed: not
  *             before it comes by, 4 times MS later; meanwhile another task cuts off the
@@ -29,6 +31,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -38,9 +41,9 @@
 
 static int fd, count, bytes, ms;
 static off_t step, from, size;
-static unsigned char *want;
+static unsigned char *want, *anything;
 static int flags;
-static bool backward;
+static bool backward, torn;
 static aio_context_t ctx;
 
 static void die(const char *what)
@@ -57,19 +60,47 @@ static double now(void)
 	return t.tv_sec + t.tv_nsec / 1e9;
 }
 
-/* The memory of write @i, which says so; and what the file then is. */
+/* Write @i says so, in its memory. */
 static unsigned char *part(int i)
 {
 	unsigned char *buf;
+	size_t good = (bytes / 2 + 4095) & ~4095ul;
+
+	buf = mmap(NULL, 2 * bytes + 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		   -1, 0);
+	if (buf == MAP_FAILED)
+		die("memory");
+	if (torn) {
+		memset(buf, 1 + i % 250, good);
+		mprotect(buf + good, bytes + 4096, PROT_NONE);
+		return buf + 512;
+	}
+	memset(buf, 1 + i % 250, bytes);
+	return buf;
+}
+
+/* It has ended: what the file then is. */
+static void done(int i, long res)
+{
 	off_t pos = from + i * step;
 
-	if (posix_memalign((void **)&buf, 4096, bytes))
-		die("memory");
-	memset(buf, 1 + i % 250, bytes);
-	memcpy(want + pos, buf, bytes);
-	if (pos + bytes > size)
-		size = pos + bytes;
-	return buf;
+	if (torn) {
+		memset(anything + pos, 1, bytes);
+		if (res == -EFAULT)
+			return;
+	}
+	if (res < 0) {
+		errno = -res;
+		die("a write");
+	}
+	if (torn ? res == 0 || res >= bytes || (pos + res) % 4096 : res != bytes) {
+		printf("%ld of %d bytes are written\n", res, bytes);
+		exit(1);
+	}
+	memset(want + pos, 1 + i % 250, res);
+	memset(anything + pos, 0, res);
+	if (pos + res > size)
+		size = pos + res;
 }
 
 static void submit(int first)
@@ -80,6 +111,7 @@ static void submit(int first)
 		struct iocb cb = { .aio_lio_opcode = IOCB_CMD_PWRITE }, *list = &cb;
 
 		i = first + (backward ? count - 1 - n : n);
+		cb.aio_data = i;
 		cb.aio_fildes = fd;
 		cb.aio_buf = (uintptr_t)part(i);
 		cb.aio_nbytes = bytes;
@@ -99,12 +131,8 @@ static int ended(int least)
 
 	if (n < least)
 		die("io_getevents");
-	for (i = 0; i < n; i++) {
-		if (events[i].res == bytes)
-			continue;
-		errno = -events[i].res;
-		die("a write");
-	}
+	for (i = 0; i < n; i++)
+		done(events[i].data, events[i].res);
 	return n;
 }
 
@@ -148,8 +176,12 @@ static void by_uring(void)
 	if (io_uring_queue_init(MOST, &ring,
 				IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN))
 		die("io_uring_queue_init");
-	for (i = 0; i < count; i++)
-		io_uring_prep_write(io_uring_get_sqe(&ring), fd, part(i), bytes, from + i * step);
+	for (i = 0; i < count; i++) {
+		struct io_uring_sqe *sqe = io_uring_get_sqe(&ring);
+
+		io_uring_prep_write(sqe, fd, part(i), bytes, from + i * step);
+		sqe->user_data = i;
+	}
 	if (io_uring_submit(&ring) != count)
 		die("io_uring_submit");
 	pthread_create(&other, NULL, truncate_it, &took);
@@ -157,10 +189,7 @@ static void by_uring(void)
 	for (i = 0; i < count; i++) {
 		if (io_uring_wait_cqe(&ring, &cqe))
 			die("io_uring_wait_cqe");
-		if (cqe->res != bytes) {
-			errno = -cqe->res;
-			die("a write");
-		}
+		done(cqe->user_data, cqe->res);
 		io_uring_cqe_seen(&ring, cqe);
 	}
 	pthread_join(other, NULL);
@@ -184,7 +213,7 @@ static void look(const char *path, int how)
 		exit(1);
 	}
 	for (n = 0; n < size; n++) {
-		if (got[n] == want[n])
+		if (got[n] == want[n] || anything[n])
 			continue;
 		printf("byte %zd is %#x instead of %#x\n", n, got[n], want[n]);
 		exit(1);
@@ -207,6 +236,7 @@ int main(int argc, char **argv)
 	from = atol(argv[6]);
 	for (i = 7; i < argc; i++) {
 		backward |= !strcmp(argv[i], "backward");
+		torn |= !strcmp(argv[i], "torn");
 		twice |= !strcmp(argv[i], "twice");
 		uring |= !strcmp(argv[i], "uring");
 		if (!strcmp(argv[i], "dsync"))
@@ -219,6 +249,7 @@ int main(int argc, char **argv)
 		die(argv[1]);
 	size = st.st_size;
 	want = calloc(1, size + from + 2 * count * step + bytes);
+	anything = calloc(1, size + from + 2 * count * step + bytes);
 	if (read(fd, want, size) != size)
 		die("read");
 	posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);

@@ -94,6 +94,9 @@ asked "durable appends" none written 4096 4096 65536 dsync
 asked "appends to what is preallocated" none preallocated 4096 4096 65536
 asked "parts of blocks, holes" none holes 512 8192 8704
 asked "durable parts of blocks" none unwritten 512 8192 8704 dsync
+asked "appends of which only a part can be read" any written 65536 65536 65536 torn
+asked "parts of blocks of which only a part can be read" any unwritten 16384 32768 33280 torn
+asked "blocks of which only a part can be read" any unwritten 16384 32768 32768 torn
 asked "parts of the same blocks" any unwritten 512 512 8704
 asked "appends of parts of pages" any written 512 512 65536
 asked "parts of the last block" any written 512 512 $((65536 - 3072))
@@ -112,9 +115,11 @@ speed fast
 ok "ext4dio: a task is killed, its file removed: it unmounts" umount "$mnt"
 fsck_clean "$dev"
 
-# Where it cannot be: who has no journal, another policy; and on stock ext4.
 new_fs ext4dio "-b 4096 -O ^has_journal"
-asked "appends, no journal" all written 4096 4096 65536
+asked "appends, no journal" none written 4096 4096 65536
+asked "durable appends, no journal" none written 4096 4096 65536 dsync
+
+# Where it cannot be: with another policy; and on stock ext4.
 new_fs ext4dio "-b 4096" dio_policy=shared
 asked "appends, dio_policy=shared" all written 4096 4096 65536
 new_fs ext4 "-b 4096"
