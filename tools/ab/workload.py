@@ -188,6 +188,9 @@ def queued(shape):
 MIXED = Workload("mixed", "test 1, mixed: aligned 8 KiB over [written][unwritten]", "WU", 8192)
 STRIPE = Workload("stripe", "test 2, stripe: 14,336 B at +512 of each 16 KiB "
                   "[written][unwritten][unwritten][written]", "WUUW", 14336, at=512)
+ZEROING = Workload("zeroing", "zeroing: 3,072 B at +512 of each unwritten 4 KiB block", "U", 3072,
+                   at=512)
+APPEND = Workload("append", "append: 8 KiB at the end of the file, the jobs in turn", "AA", 8192)
 
 # In the order of measuring.
 WORKLOADS = [
@@ -197,11 +200,10 @@ WORKLOADS = [
     MIXED, *queued(MIXED),
     STRIPE, *queued(STRIPE),
     Workload("hole", "hole: aligned 8 KiB into a sparse file", "HH", 8192),
-    Workload("zeroing", "zeroing: 3,072 B at +512 of each unwritten 4 KiB block", "U", 3072,
-             at=512),
+    ZEROING, *queued(ZEROING),
     Workload("zeroing-512", "zeroing-512: 512 B into a sparse file, the jobs in turn; eight fill "
              "a 4 KiB block", "H", 512, in_turn=True),
-    Workload("append", "append: 8 KiB at the end of the file, the jobs in turn", "AA", 8192),
+    APPEND, *queued(APPEND),
     Workload("append-prealloc", "append-prealloc: the same into blocks preallocated there", "PP",
              8192),
     Workload("append-dsync", "append-dsync: append, each write with O_DSYNC", "AA", 8192,
