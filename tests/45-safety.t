@@ -26,6 +26,9 @@ damage=(--expect 'EXT4(DIO)?-fs (error|warning)( \(device (ram0|dm-0)\)|: [0-9]+
 for kernel in $EXT4DIO_KERNELS; do
 	failing=()
 	[[ $kernel != *+debug ]] || failing=("${injected[@]}")
+	# Of each race.
+	seconds=
+	in_full "$kernel" || seconds=1
 	guest "$kernel" data-loss --send build/tools/loss --send build/tools/rwf \
 		--expect 'Page cache invalidation failure' --expect 'Collision with buffered' \
 		--expect 'Aborting journal on device ram0-8' "${starved[@]}"
@@ -34,10 +37,10 @@ for kernel in $EXT4DIO_KERNELS; do
 		--expect '(fast|slow)\): (Delayed block allocation failed|This should not happen)'
 	guest "$kernel" append --send build/tools/append
 	guest "$kernel" zeroing --send build/tools/grid
-	guest "$kernel" extend --send build/tools/extend \
+	guest "$kernel" "extend $seconds" --send build/tools/extend --timeout 1200 \
 		--expect 'I/O error, dev dm-0' --expect 'Buffer I/O error on dev dm-0'
 	guest "$kernel" submit --send build/tools/submit
-	guest "$kernel" integrity --send build/tools/torture
+	guest "$kernel" "integrity $seconds" --send build/tools/torture
 	guest "$kernel" faults --send build/tools/ledger --append slab_nomerge \
 		--expect "Aborting journal on device ($broken)-8" \
 		--expect "Buffer I/O error on dev ($broken), logical block [0-9]+, lost .*write" \

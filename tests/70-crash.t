@@ -37,7 +37,7 @@ for kernel in $EXT4DIO_KERNELS; do
 	relay "$kernel crash" tests/lab/lab run "$kernel" --timeout $((300 + cuts * 5)) \
 		--send build/tools/acked --send build/tools/replay "${races[@]}" \
 		tests/guest/crash.sh "$cuts"
-	kills "$kernel"
+	! in_full "$kernel" || kills "$kernel"
 done
 kernel=${EXT4DIO_KERNELS##* }
 relay "$kernel mariadb" tests/lab/lab run "$kernel+apps" --timeout $((900 + cuts * 2)) --mem 3584 \

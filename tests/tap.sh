@@ -197,13 +197,15 @@ relay() {
 	fi
 }
 
-# guest KERNEL SCRIPT [OPTIONS]: on the host, the tests of tests/guest/SCRIPT.sh in a guest that
-# has two empty disks.
+# guest KERNEL "SCRIPT [ARGUMENT...]" [OPTIONS]: on the host, the tests of tests/guest/SCRIPT.sh in
+# a guest that has two empty disks.
 guest() {
-	local kernel=$1 script=$2
+	local kernel=$1 script
+	read -ra script <<< "$2"
 	shift 2
-	relay "$kernel $script" tests/lab/lab run "$kernel" --timeout 600 \
-		--disk disk=512M --disk other=512M "$@" "tests/guest/$script.sh"
+	relay "$kernel ${script[0]}" tests/lab/lab run "$kernel" --timeout 600 \
+		--disk disk=512M --disk other=512M "$@" \
+		"tests/guest/${script[0]}.sh" "${script[@]:1}"
 }
 
 # need_kernels: on the host, ends a script that has no kernels to test.

@@ -7,6 +7,8 @@
 # Stock ext4 goes through the same rows; where the rule is new it differs, until it has the rule
 # too.  ext4dio with the old rule (dio_policy=stock) must differ, which shows that the rows can
 # tell.
+#
+# usage: lock-mode.sh [brief]	with 4 KiB blocks only
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
@@ -164,7 +166,7 @@ for side in ext4dio ext4dio,shared ext4dio,stock ext4; do
 		row "unaligned head hole" HHHHWWWW $((3 * b + h)) $b exclusive exclusive shared
 		row "unaligned tail hole" WWWWHHHH $((3 * b + h)) $b exclusive exclusive shared
 		row "unaligned, inside an unwritten block" UU 0 $h exclusive exclusive shared
-		[ $side = ext4dio ] || break
+		[ "$side,${1:-}" = ext4dio, ] || break
 	done
 
 	new_fs "$type" "-b 4096" ${policy:+dio_policy=$policy}
