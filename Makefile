@@ -161,6 +161,10 @@ soak: deps
 xfstests:
 	@tests/xfstests '$(XFSTESTS)' $(KERNELS) $(if $(XFSTESTS_ARGS),-- $(XFSTESTS_ARGS))
 
+#: make fsqual          your build of fsqual on ext4, ext4dio and xfs, in guests (root)
+fsqual:
+	@tests/fsqual '$(FSQUAL)' $(KERNELS)
+
 #: make style           shellcheck and what checkpatch would say of layout
 style:
 	@tests/style
@@ -189,9 +193,10 @@ clean:
 #: MINUTES=N            how long to soak                       [60]
 #: XFSTESTS=FOLDER      a built xfstests
 #: XFSTESTS_ARGS="..."  for its check                          [-g quick]
+#: FSQUAL=PROGRAM       a built fsqual
 #: MKFS_OPTIONS, MOUNT_OPTIONS, HOURS, TEST_LIMIT   of xfstests: see tests/xfstests
 #: BENCH="ARGUMENTS"    for tools/ext4dio-ab run
 
 .PHONY: all help module fork product install uninstall dkms-install dkms-remove dkms-ready \
 	dkms-source install-tools uninstall-tools deb dist demo bench figures check check-all \
-	check-debug soak xfstests style deps clean
+	check-debug soak xfstests fsqual style deps clean

@@ -38,18 +38,14 @@ static enum dio_reason dio_reason(enum dio_policy policy, const struct dio_facts
 	if (f->security)
 		return f->nowait ? DIO_AGAIN_SECURITY : DIO_EXCL_SECURITY;
 	if (f->extends) {
-		if (f->nowait)
-			return DIO_AGAIN_EXTEND;
 		shared = dio_extend_reason(policy, f);
 		if (shared != DIO_SHARED_EXTEND)
-			return shared;
+			return f->nowait ? DIO_AGAIN_EXTEND : shared;
 	}
 	if (f->unaligned && f->zeroes) {
-		if (f->nowait)
-			return DIO_AGAIN_ZEROING;
 		shared = dio_zeroing_reason(policy, f);
 		if (shared != DIO_SHARED_ZEROING)
-			return shared;
+			return f->nowait ? DIO_AGAIN_ZEROING : shared;
 	}
 	if (f->mixed)
 		return f->nowait ? DIO_AGAIN_ATOMIC : DIO_EXCL_ATOMIC;
@@ -91,7 +87,9 @@ struct dio_decision ext4dio_dio_decide(enum dio_policy policy, const struct dio_
 	bool alone = facts->extends && dio_extend_reason(policy, facts) != DIO_SHARED_EXTEND;
 
 	if (facts->nowait) {
-		d.again = d.reason != DIO_SHARED;
+		d.again = d.reason != DIO_SHARED && d.reason != DIO_SHARED_EXTEND &&
+			  d.reason != DIO_SHARED_ZEROING;
+		d.wait = !d.again && (facts->extends || zeroes);
 		d.token = facts->blank && !d.again;
 		return d;
 	}

@@ -302,10 +302,13 @@ static struct dio_facts dio_facts(struct kiocb *iocb, size_t len, enum dio_polic
 	if (policy == DIO_POLICY_STOCK && !f.extends)
 		f.split = dio_split(inode, pos, len, f.nowait);
 	f.eof = !f.extends && !is_sync_kiocb(iocb) && dio_eof(inode, pos, len);
-	/* Looked up only where nothing else refuses the write already. */
-	if (f.nowait && !f.security && !f.extends && !f.zeroes && !f.mixed && !f.scarce &&
-	    !f.split && !f.eof)
-		f.unmapped = !ext4dio_map_cached(inode, pos, len, true);
+	/*
+	 * Looked up only where nothing else refuses the write already.  (Where only i_disksize
+	 * is behind, the end of the I/O must be waited for; see dio_can_hand_over().)
+	 */
+	if (f.nowait && !f.security && !f.mixed && !f.scarce && !f.split && !f.eof)
+		f.unmapped = (f.extends && pos + (loff_t)len <= i_size_read(inode)) ||
+			     !ext4dio_map_cached(inode, pos, len, true);
 	return f;
 }
 
@@ -495,15 +498,17 @@ static int dio_whole(struct kiocb *iocb, ssize_t size, loff_t unit)
 	return whole > 0 ? whole : -EFAULT;
 }
 
-/* Has an asynchronous write ended early?  Not known of all; those that zero have a token. */
+/*
+ * Has an asynchronous write ended early, within a block?  Not known of all; those that zero have a
+ * token.  (One that has written nothing may have found a hole in a file without extents.)
+ */
 static bool dio_ended_early(struct kiocb *iocb, ssize_t size)
 {
 	struct inode *inode = file_inode(iocb->ki_filp);
 	loff_t end = iocb->ki_pos + size;
 
-	if (iocb->ki_flags & DIO_IOCB_WHOLE)
-		return !size || (end & (i_blocksize(inode) - 1));
-	return end < ext4dio_token_end(inode, iocb);
+	return size && (end & (i_blocksize(inode) - 1)) &&
+	       ((iocb->ki_flags & DIO_IOCB_WHOLE) || end < ext4dio_token_end(inode, iocb));
 }
 
 /*

@@ -37,25 +37,26 @@ ext4dio_lblk_t ext4dio_cache_hole(struct inode *inode, ext4dio_lblk_t lblk, u64 
  * Context: process context; sleeps only without @nowait, on i_data_sem and in a metadata
  * read.  A kernel with CONFIG_DEBUG_ATOMIC_SLEEP complains if it should with @nowait.
  * Return: blocks mapped, 0 for a hole, or a negative error: with @nowait -EAGAIN for what
- * is not in the cache.  Behind the end of the file, where a direct read looks as well but
- * nothing is cached, @nowait finds a hole: its callers hold i_rwsem, so i_size at most
- * grows, do not write there, and do not look at what they read there.
+ * is not in the cache.  Beyond EOF, where a direct read looks as well, that is a hole: a
+ * read does not look at what it finds there, and a write with @nowait allocates nothing.
  */
 static inline int ext4dio_map_lookup(struct inode *inode, struct ext4dio_map_blocks *map,
 				     bool nowait)
 {
+	unsigned int len = map->m_len;
 	int ret;
 
 	if (!nowait)
 		return ext4dio_map_blocks(NULL, inode, map, 0);
-	if ((loff_t)map->m_lblk << inode->i_blkbits >= i_size_read(inode)) {
-		map->m_pblk = 0;
-		map->m_flags = 0;
-		return 0;
-	}
 	non_block_start();
 	ret = ext4dio_map_blocks(NULL, inode, map, EXT4_GET_BLOCKS_CACHED_NOWAIT);
 	non_block_end();
+	if (ret == -EAGAIN && (loff_t)map->m_lblk << inode->i_blkbits >= i_size_read(inode)) {
+		map->m_pblk = 0;
+		map->m_len = len;
+		map->m_flags = 0;
+		ret = 0;
+	}
 	return ret;
 }
 

@@ -33,14 +33,15 @@ static void check(const struct dio_facts *f, const struct dio_decision *d, bool 
 
 	/* NOWAIT: the upgrade, the drain, the wait and an allocation are each -EAGAIN. */
 	if (f->nowait) {
-		must(d->again == (f->security || f->extends || zeroes || f->mixed || f->scarce ||
-				  f->split || f->eof || f->unmapped),
+		must(d->again == (f->security || (f->extends && alone) || zeroing || f->mixed ||
+				  f->scarce || f->split || f->eof || f->unmapped),
 		     "NOWAIT is refused exactly where it would wait", f);
-		must(!d->exclusive && !d->exclusive_io && !d->drain && !d->wait,
-		     "NOWAIT never upgrades, drains or waits", f);
-		must(d->again == (d->reason != DIO_SHARED), "a refusal has a reason", f);
-		must(d->reason != DIO_SHARED_EXTEND && d->reason != DIO_SHARED_ZEROING,
-		     "NOWAIT does not extend or zero", f);
+		must(!d->exclusive && !d->exclusive_io && !d->drain,
+		     "NOWAIT never upgrades or drains", f);
+		must(d->wait == (!d->again && (f->extends || zeroes)),
+		     "it keeps the lock where others do", f);
+		must(d->again == (d->reason != DIO_SHARED && d->reason != DIO_SHARED_EXTEND &&
+				  d->reason != DIO_SHARED_ZEROING), "a refusal has a reason", f);
 	} else {
 		must(!d->again, "only NOWAIT is refused", f);
 		/* 1. */
@@ -71,17 +72,15 @@ static void check(const struct dio_facts *f, const struct dio_decision *d, bool 
 	/* The reason is the first fact in the order of the layers. */
 	must(!f->security || d->reason == (f->nowait ? DIO_AGAIN_SECURITY : DIO_EXCL_SECURITY),
 	     "security is named first", f);
-	must(f->security || !f->extends || !f->nowait || d->reason == DIO_AGAIN_EXTEND,
-	     "then extension", f);
 	alone &= f->extends;
-	must(f->security || f->extends || !zeroes || !f->nowait || d->reason == DIO_AGAIN_ZEROING,
+	must(f->security || !alone || !f->nowait || d->reason == DIO_AGAIN_EXTEND,
+	     "then extension", f);
+	must(f->security || alone || !zeroing || !f->nowait || d->reason == DIO_AGAIN_ZEROING,
 	     "then zeroing", f);
-	must(f->security || alone || (f->extends && f->nowait) || zeroing ||
-	     (zeroes && f->nowait) || !f->mixed ||
-	     d->reason == (f->nowait ? DIO_AGAIN_ATOMIC : DIO_EXCL_ATOMIC),
+	before = f->security || alone || zeroing;
+	must(before || !f->mixed || d->reason == (f->nowait ? DIO_AGAIN_ATOMIC : DIO_EXCL_ATOMIC),
 	     "then atomic", f);
-	before = f->security || alone || (f->extends && f->nowait) || zeroing ||
-		 (zeroes && f->nowait) || f->mixed;
+	before |= f->mixed;
 	must(before || !f->scarce || d->reason == (f->nowait ? DIO_AGAIN_SCARCE : DIO_EXCL_SCARCE),
 	     "then scarce blocks", f);
 	before |= f->scarce;
@@ -161,12 +160,16 @@ static void check_overlap(const struct dio_facts *f)
 	bool other = zeroing || f->mixed || f->scarce;
 
 	check(f, &d, alone, zeroing);
-	must(d.wait == shared.wait && d.again == shared.again,
-	     "overlap: waited for and refused as shared", f);
+	must(f->nowait || d.wait == shared.wait, "overlap: waited for as shared", f);
+	must(d.again <= shared.again, "overlap: refused where shared is, at most", f);
 	must(f->extends || zeroes ||
 	     (d.exclusive == shared.exclusive && d.exclusive_io == shared.exclusive_io &&
 	      d.drain == shared.drain && d.reason == shared.reason),
 	     "overlap: only extension and zeroing are others", f);
+	must(d.again || other || f->security || (f->extends && alone) ||
+	     d.reason == (zeroes ? DIO_SHARED_ZEROING :
+			  f->extends ? DIO_SHARED_EXTEND : DIO_SHARED),
+	     "overlap: what is shared is counted so", f);
 	if (f->nowait)
 		return;
 	must(d.drain == other, "overlap: who zeroes without tokens drains", f);
@@ -182,9 +185,6 @@ static void check_overlap(const struct dio_facts *f)
 		must(d.reason == (f->partial_end ? DIO_EXCL_PARTIAL_END :
 				  f->no_extents ? DIO_EXCL_NO_EXTENTS : DIO_EXCL_ZEROING),
 		     "overlap: so is what is for zeroing", f);
-	must(other || d.reason == (zeroes ? DIO_SHARED_ZEROING :
-				   f->extends ? DIO_SHARED_EXTEND : DIO_SHARED),
-	     "overlap: shared, and counted so", f);
 }
 
 int main(void)

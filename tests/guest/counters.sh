@@ -145,7 +145,8 @@ due() {
 counts "NOWAIT, timestamps due" WWWW "shared 1" due
 counts "NOWAIT, hole" WHWW "again_unmapped 1" nowait 4096 4096
 counts "NOWAIT, unaligned, unwritten" UUUU "again_zeroing 1" nowait 512 4096
-counts "NOWAIT, extending" WWWW "again_extend 1" nowait 16384 4096
+counts "NOWAIT, extending, not preallocated" WWWW "again_unmapped 1" nowait 16384 4096
+counts "NOWAIT, extending by part of a block" WWWW "again_extend 1" nowait 16384 512
 # At the end of a file that is no multiple of the block size a write that is asynchronous is
 # waited for; io_uring tries it with NOWAIT first.
 uring_eof() {

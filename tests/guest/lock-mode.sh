@@ -237,7 +237,7 @@ for side in ext4dio ext4dio,shared ext4dio,stock ext4; do
 	nowait "aligned, hole" HH 0 $((2 * b)) again
 	nowait "aligned, written then hole" WH 0 $((2 * b)) again
 	nowait "unaligned, written" WWW 512 $((2 * b)) shared
-	nowait "unaligned head unwritten" UUWW 512 $((2 * b)) again
+	nowait "unaligned head unwritten" UUWW 512 $((2 * b)) $unwritten
 	nowait "unaligned, hole between" WHW 512 $((2 * b)) again
 	lay_out WW
 	is "NOWAIT: extending: again" "$(answer "$end" 0 "$b" nowait)" again

@@ -51,6 +51,22 @@ done
 umount "$mnt"
 fsck_clean "$dev"
 
+# What is preallocated beyond EOF is cached like any other; what is not is refused.
+mkfs.ext4 -qF -b 4096 "$dev"
+mount -t ext4dio "$dev" "$mnt"
+xfs_io -fd -c 'pwrite -q -S 0x11 0 8k' -c 'falloc -k 8k 8k' "$mnt/file"
+xfs_io -d -c 'pread -q 0 4k' "$mnt/file"
+want="ok 16384"
+[ "$(since 7.0)" = yes ] || want="again 8192"
+is "a NOWAIT append to what is preallocated" \
+	"$(./rwf write "$mnt/file" 8192 8192) $(stat -c %s "$mnt/file")" "$want"
+is "one to what is not is refused" "$(./rwf write "$mnt/file" 65536 4096)" again
+is "all there, and nothing else" \
+	"$(od -An -v -t x1 -w4096 "$mnt/file" | cut -c2-3 | xargs | cut -c1-11)" \
+	"$([ "$(since 7.0)" = yes ] && echo "11 11 4e 4e" || echo "11 11")"
+umount "$mnt"
+fsck_clean "$dev"
+
 # A read that goes past the end of the file: nothing is cached there.
 for layout in ext4 ext3; do
 	mkfs.ext4 -qF -b 4096 -t $layout "$dev"

@@ -10,6 +10,7 @@
  * it, and must end where the furthest of them does.
  *
  *   dsync     each with RWF_DSYNC
+ *   nowait    each with RWF_NOWAIT
  *   backward  the last of them first
  *   torn      of each only a first part can be read from memory: it may fail, or have written
  *             as many blocks of that as it says
@@ -241,6 +242,8 @@ int main(int argc, char **argv)
 		uring |= !strcmp(argv[i], "uring");
 		if (!strcmp(argv[i], "dsync"))
 			flags = RWF_DSYNC;
+		if (!strcmp(argv[i], "nowait"))
+			flags = RWF_NOWAIT;
 	}
 	if (count > MOST)
 		return 2;

@@ -92,6 +92,11 @@ asked "appends, the last one first" none written 4096 4096 65536 backward
 asked "appends, and more of them" none written 4096 4096 65536 twice
 asked "durable appends" none written 4096 4096 65536 dsync
 asked "appends to what is preallocated" none preallocated 4096 4096 65536
+# (Before 7.0 what is unwritten needs a journal handle before the I/O.)
+if [ "$(since 7.0)" = yes ]; then
+	asked "NOWAIT appends to what is preallocated" none preallocated 4096 4096 65536 nowait
+	asked "NOWAIT parts of blocks" none unwritten 512 8192 8704 nowait
+fi
 asked "parts of blocks, holes" none holes 512 8192 8704
 asked "durable parts of blocks" none unwritten 512 8192 8704 dsync
 asked "appends of which only a part can be read" any written 65536 65536 65536 torn
