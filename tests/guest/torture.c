@@ -191,8 +191,10 @@ static void batch_aio(struct batch *b, int fd)
 	if (syscall(SYS_io_submit, b->aio, b->n, list) != b->n)
 		die("io_submit");
 	for (i = 0; i < b->n; i++) {
-		if (syscall(SYS_io_getevents, b->aio, 1, 1, &event, NULL) != 1)
-			die("io_getevents");
+		/* (A completion of io_uring interrupts it.) */
+		while (syscall(SYS_io_getevents, b->aio, 1, 1, &event, NULL) != 1)
+			if (errno != EINTR)
+				die("io_getevents");
 		batch_done(b, event.data, event.res, "AIO");
 	}
 	__sync_fetch_and_add(&counts[AIOS], b->n);
