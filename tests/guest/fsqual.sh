@@ -59,4 +59,4 @@ done
 {
 	echo "operation depth bytes;${types// /;}"
 	paste -d ';' /tmp/ext4 <(cut -d ';' -f 2 /tmp/ext4dio) <(cut -d ';' -f 2 /tmp/xfs)
-} | column -t -s ';'
+} | awk -F ';' '{ printf "%-28s %-32s %-32s %s\n", $1, $2, $3, $4 }'
