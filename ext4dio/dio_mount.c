@@ -217,7 +217,7 @@ static void dio_released(struct kobject *kobj)
 	complete(&container_of(kobj, struct dio_mount, kobj)->released);
 }
 
-static struct kobj_type dio_ktype = {
+static const struct kobj_type dio_ktype = {
 	.default_groups = dio_groups,
 	.sysfs_ops = &dio_sysfs_ops,
 	.release = dio_released,

@@ -580,6 +580,7 @@ bool ext4dio_readahead_refused(struct inode *inode)
 {
 	if (!mapping_large_folio_support(inode->i_mapping))
 		return false;
+	/* Pairs with the one in dio_announce(): after the folios are there. */
 	smp_mb();
 	if (!ext4dio_test_inode_state(inode, DIO_STATE_WRITTEN))
 		return false;

@@ -26,9 +26,9 @@ bool ext4dio_convert_again(struct inode *inode, int err, unsigned int *tries);
 	unsigned int __tries = 0;							\
 	int __ret;									\
 											\
-	do										\
+	do {										\
 		__ret = ext4dio_convert_unwritten_extents(handle, inode, __VA_ARGS__);	\
-	while (ext4dio_convert_again(inode, __ret, &__tries));				\
+	} while (ext4dio_convert_again(inode, __ret, &__tries));			\
 	__ret;										\
 })
 

@@ -103,6 +103,19 @@ if [ "${1:-}" = short ]; then
 	exit
 fi
 
+# --- the kernel's own style -------------------------------------------------
+
+# Not what fits no module for several releases, nor macros that make lists.
+mkdir "$work/checkpatch"
+tar -xf "/usr/src/linux-source-$series.tar.xz" -C "$work/checkpatch" --strip-components=2 \
+	--wildcards '*/scripts/checkpatch.pl' '*/scripts/spelling.txt' \
+	'*/scripts/const_structs.checkpatch'
+gives "checkpatch finds nothing in the kernel code" "" perl "$work/checkpatch/checkpatch.pl" \
+	--no-tree --no-summary --quiet --terse --show-types --max-line-length=100 --ignore \
+	"$(echo LINUX_VERSION_CODE CONSTANT_COMPARISON COMPLEX_MACRO MACRO_ARG_UNUSED \
+		ALLOC_WITH_SIZEOF TRAILING_SEMICOLON NEW_TYPEDEFS | tr ' ' ,)" \
+	-f ext4dio/*.[ch]
+
 # --- incremental -----------------------------------------------------------
 
 # quick ARGS...: the same without what takes most of the time, where the rules do not matter.
