@@ -512,13 +512,75 @@ static bool dio_ended_early(struct kiocb *iocb, ssize_t size)
 }
 
 /*
- * The end of a write, in whatever task, worker or interrupt: stock ext4's.  It returns an error,
- * or how much has been written, or 0 for all that iomap knows of.
+ * dio_convert - turn what was unwritten, and now is not, into written
+ *
+ * As stock ext4 does, but that what the extent status cache knows to be written costs no handle:
+ * of a write over [written][unwritten] that is half.  It stays so, as the I/O is still counted
+ * in i_dio_count.
+ *
+ * Context: the end of the I/O, in a task or a worker; sleeps.
+ * Return: 0, or why not all of it has been.
  */
+static int dio_convert(struct inode *inode, loff_t pos, ssize_t size)
+{
+	ext4dio_lblk_t lblk = pos >> inode->i_blkbits;
+	ext4dio_lblk_t end = (pos + size - 1) >> inode->i_blkbits;
+	int ret = 0;
+
+	while (lblk <= end && ret >= 0) {
+		struct ext4dio_map_blocks map = { .m_lblk = lblk, .m_len = end - lblk + 1 };
+		handle_t *handle;
+		int err;
+
+		ret = ext4dio_map_lookup(inode, &map, true);
+		if (ret > 0 && (map.m_flags & EXT4_MAP_MAPPED)) {
+			lblk += ret;
+			continue;
+		}
+		/* Up to where it is known to be so. */
+		map = (struct ext4dio_map_blocks) {
+			.m_lblk = lblk,
+			.m_len = ret > 0 ? ret : end - lblk + 1,
+		};
+		handle = ext4dio_journal_start(inode, EXT4_HT_MAP_BLOCKS,
+					       ext4dio_chunk_trans_blocks(inode, map.m_len));
+		if (IS_ERR(handle))
+			return PTR_ERR(handle);
+		ret = ext4dio_map_blocks(handle, inode, &map, EXT4DIO_CONVERT);
+		/* On a damaged disk. */
+		if (!ret)
+			ret = -EINVAL;
+		if (ret > 0)
+			lblk += ret;
+		err = ext4dio_mark_inode_dirty(handle, inode);
+		if (ret > 0 && err)
+			ret = err;
+		err = ext4dio_journal_stop(handle);
+		if (ret > 0 && err)
+			ret = err;
+	}
+	return min(ret, 0);
+}
+
+/*
+ * The end of a write that does not extend the file, in whatever task, worker or interrupt: stock
+ * ext4's, but for dio_convert().  It returns an error, or how much has been written, or 0 for all
+ * that iomap knows of.
+ */
+static int dio_end_io(struct kiocb *iocb, ssize_t size, int error, unsigned int flags)
+{
+	if (!error && size && (flags & IOMAP_DIO_UNWRITTEN) && !(iocb->ki_flags & IOCB_ATOMIC)) {
+		error = dio_convert(file_inode(iocb->ki_filp), iocb->ki_pos, size);
+		flags &= ~IOMAP_DIO_UNWRITTEN;
+	}
+	return ext4dio_dio_write_end_io(iocb, size, error, flags);
+}
+
+/* The same of one that is not waited for, if it is asynchronous. */
 static int dio_write_end_io(struct kiocb *iocb, ssize_t size, int error, unsigned int flags)
 {
 	bool held = dio_take_back(iocb);
-	int ret = ext4dio_dio_write_end_io(iocb, size, error, flags);
+	int ret = dio_end_io(iocb, size, error, flags);
 
 	if (is_sync_kiocb(iocb))
 		return ret;
@@ -534,7 +596,7 @@ static const struct iomap_dio_ops dio_write_ops = {
 
 /* One that is waited for tells the writer, who may try again. */
 static const struct iomap_dio_ops dio_waited_ops = {
-	.end_io = ext4dio_dio_write_end_io,
+	.end_io = dio_end_io,
 };
 
 /*

@@ -325,4 +325,42 @@ ok "trace-cmd shows the decision with its facts" grep -Eq \
 
 umount "$mnt"
 fsck_clean "$dev"
+
+# --- what a write costs the journal --------------------------------------------
+
+# handles PATTERN BYTES: how many journal handles 256 direct writes cost that cover a PATTERN of
+# blocks each, from 0 or 512 bytes behind its begin on.
+handles() {
+	local pattern=$1 bytes=$2 unit=$((${#1} * 4096)) i
+	mkfs.ext4 -qF -b 4096 "$dev"
+	mount -t ext4dio "$dev" "$mnt"
+	{
+		echo "falloc 0 $((256 * unit))"
+		for ((i = 0; i < 256 * ${#pattern}; i++)); do
+			[ "${pattern:i % ${#pattern}:1}" = U ] ||
+				echo "pwrite -q $((i * 4096)) 4096"
+		done
+		echo fsync
+	} | xfs_io -f "$file" > /dev/null
+	umount "$mnt"
+	mount -t ext4dio "$dev" "$mnt"
+	fio --name=h --filename="$file" --direct=1 --ioengine=psync --bs="$bytes" \
+		--rw="write:$((unit - bytes))" --offset=$((bytes % 4096 ? 512 : 0)) \
+		--size=$((256 * unit - 512)) --number_ios=256 --allow_file_create=0 \
+		--create_on_open=1 --fallocate=none > /dev/null
+	sync
+	awk '/ transactions/ { n = $1 } /handles per/ { print n * $1 }' \
+		/proc/fs/jbd2/"$name"-*/info
+	umount "$mnt"
+}
+# Before 7.0 the split before the I/O costs one as well.
+most=400
+[ "$(since 7.0)" = yes ] || most=650
+for pattern in "WU 8192" "WUUW 14336"; do
+	# shellcheck disable=SC2086 # two words
+	got=$(handles $pattern)
+	ok "256 writes of $pattern bytes cost $got journal handles" \
+		test "$got" -ge 256 -a "$got" -lt $most
+done
+fsck_clean "$dev"
 done_testing
