@@ -468,16 +468,16 @@ void ext4dio_dio_before_zeroing(struct inode *inode)
 }
 
 /*
- * The end of an asynchronous write: what fails although the data is on disk is an error for fsync
- * too (but not where the submitter, who is told, may try again), those who wait for its token go
- * on, and the lock is dropped if it @held it.
+ * The end of an asynchronous write: if the data is on disk and could not be made visible, for
+ * @lost, that is an error for fsync too (but not where the submitter, who is told, may try
+ * again), those who wait for its token go on, and the lock is dropped if it @held it.
  */
-static void dio_async_end(struct kiocb *iocb, int error, int ret, bool held)
+static void dio_async_end(struct kiocb *iocb, int lost, bool held)
 {
 	struct inode *inode = file_inode(iocb->ki_filp);
 
-	if (!error && ret < 0 && (current->flags & PF_WQ_WORKER))
-		ext4dio_data_lost(inode, ret);
+	if (lost < 0 && (current->flags & PF_WQ_WORKER))
+		ext4dio_data_lost(inode, lost);
 	ext4dio_token_put(inode, iocb, iocb->ki_pos);
 	if (held)
 		inode_unlock_shared(inode);
@@ -581,12 +581,13 @@ static int dio_write_end_io(struct kiocb *iocb, ssize_t size, int error, unsigne
 {
 	bool held = dio_take_back(iocb);
 	int ret = dio_end_io(iocb, size, error, flags);
+	int lost = error ? 0 : ret;
 
 	if (is_sync_kiocb(iocb))
 		return ret;
 	if (!error && ret >= 0 && dio_ended_early(iocb, size))
 		ret = dio_whole(iocb, size, i_blocksize(file_inode(iocb->ki_filp)));
-	dio_async_end(iocb, error, ret, held);
+	dio_async_end(iocb, lost, held);
 	return ret;
 }
 
@@ -727,7 +728,7 @@ static int dio_extend(struct inode *inode, loff_t pos, ssize_t size, bool unwrit
 }
 
 /*
- * dio_extending_end_io - the data is on disk: it becomes part of the file
+ * dio_extended - the data is on disk: it becomes part of the file
  *
  * Where others have moved the size past it, and its blocks were written, nothing is left to do.
  * Only then can it be called in an interrupt: iomap has seen that size before the I/O, and
@@ -741,36 +742,47 @@ static int dio_extend(struct inode *inode, loff_t pos, ssize_t size, bool unwrit
  *
  * Context: i_rwsem held, by the writer who waits for the I/O, or by the I/O; sleeps.
  */
-static int dio_extending_end_io(struct kiocb *iocb, ssize_t size, int error,
-				unsigned int flags)
+static int dio_extended(struct kiocb *iocb, ssize_t size, int error, unsigned int flags)
 {
 	struct inode *inode = file_inode(iocb->ki_filp);
-	bool held = dio_take_back(iocb);
-	loff_t unit = dio_page_or_block(inode);
 	loff_t old_size = i_size_read(inode);
 	int ret = error;
-	int err;
 
-	/* What extends under the shared lock ends with a whole one, and so must i_size. */
-	if (held && !error && (!size || ((iocb->ki_pos + size) & (unit - 1)))) {
-		ret = dio_whole(iocb, size, unit);
-		size = ret;
-	}
-	if (ret >= 0 && size && ((flags & IOMAP_DIO_UNWRITTEN) ||
+	if (!error && size && size && ((flags & IOMAP_DIO_UNWRITTEN) ||
 				 dio_extends(inode, iocb->ki_pos, size))) {
-		err = dio_extend(inode, iocb->ki_pos, size, flags & IOMAP_DIO_UNWRITTEN);
-		if (err)
-			ret = err;
+		ret = dio_extend(inode, iocb->ki_pos, size, flags & IOMAP_DIO_UNWRITTEN);
 		if (i_size_read(inode) > iocb->ki_pos)
 			pagecache_isize_extended(inode, old_size, iocb->ki_pos);
 	}
-	if (held)
-		dio_async_end(iocb, error, ret, held);
 	return ret;
 }
 
 static const struct iomap_dio_ops dio_extending_ops = {
-	.end_io = dio_extending_end_io,
+	.end_io = dio_extended,
+};
+
+/*
+ * The same under the shared lock.  Such a write is to end with a whole page and block, and i_size
+ * must stay at the end of one: if its memory has ended early, what is more is not counted.
+ */
+static int dio_shared_extended(struct kiocb *iocb, ssize_t size, int error, unsigned int flags)
+{
+	loff_t unit = dio_page_or_block(file_inode(iocb->ki_filp));
+	bool held = dio_take_back(iocb);
+	int whole = 0, ret;
+
+	if (!error && (!size || ((iocb->ki_pos + size) & (unit - 1)))) {
+		whole = dio_whole(iocb, size, unit);
+		size = max(whole, 0);
+	}
+	ret = dio_extended(iocb, size, error, flags);
+	if (held)
+		dio_async_end(iocb, error ? 0 : ret, held);
+	return ret ? ret : whole;
+}
+
+static const struct iomap_dio_ops dio_shared_extending_ops = {
+	.end_io = dio_shared_extended,
 };
 
 /*
@@ -788,18 +800,20 @@ static const struct iomap_dio_ops dio_extending_ops = {
  *  - Who else moves i_size (truncate, buffered writes, fallocate) has i_rwsem exclusively and
  *    so meets none of these; writeback moves i_disksize, under i_data_sem, up to i_size.
  *
- * Context: i_rwsem held, exclusively unless the decision says shared; with
- * %IOMAP_DIO_FORCE_WAIT in @flags the I/O is waited for, else it has the lock.
+ * Context: i_rwsem held, exclusively or, with @shared, so; with %IOMAP_DIO_FORCE_WAIT in @flags
+ * the I/O is waited for, else it has the lock.
  */
-static ssize_t dio_write_extending(struct kiocb *iocb, struct iov_iter *from,
+static ssize_t dio_write_extending(struct kiocb *iocb, struct iov_iter *from, bool shared,
 				   unsigned int flags)
 {
-	return iomap_dio_rw(iocb, from, &ext4dio_iomap_ops, &dio_extending_ops, flags, iocb, 0);
+	const struct iomap_dio_ops *ops = shared ? &dio_shared_extending_ops : &dio_extending_ops;
+
+	return iomap_dio_rw(iocb, from, &ext4dio_iomap_ops, ops, flags, iocb, 0);
 }
 
 /*
  * The end of the I/O of dio_write_extending_orphan(): stock ext4's, and the page at the old
- * end of the file as in dio_extending_end_io().
+ * end of the file as in dio_extended().
  */
 static int dio_orphan_end_io(struct kiocb *iocb, ssize_t size, int error, unsigned int flags)
 {
@@ -867,10 +881,10 @@ static ssize_t dio_write_extending_orphan(struct kiocb *iocb, struct iov_iter *f
  * has dropped i_rwsem, so that those who come next can be in the same commit.  (A file that
  * is itself marked synchronous is committed in here.)
  *
- * Context: i_rwsem held.
+ * Context: i_rwsem held, exclusively or, with @shared, so.
  */
 static ssize_t dio_write_waited(struct kiocb *iocb, struct iov_iter *from, bool extends,
-				unsigned int flags)
+				bool shared, unsigned int flags)
 {
 	struct inode *inode = file_inode(iocb->ki_filp);
 	int sync = iocb->ki_flags & (IOCB_DSYNC | IOCB_SYNC);
@@ -887,7 +901,7 @@ static ssize_t dio_write_waited(struct kiocb *iocb, struct iov_iter *from, bool 
 				   flags | IOMAP_DIO_FORCE_WAIT, iocb, 0);
 	else if (ext4dio_extends_unwritten(inode, iocb->ki_flags & IOCB_ATOMIC) &&
 		 !dio_last_block(inode, iocb->ki_pos))
-		ret = dio_write_extending(iocb, from, IOMAP_DIO_FORCE_WAIT);
+		ret = dio_write_extending(iocb, from, shared, IOMAP_DIO_FORCE_WAIT);
 	else
 		ret = dio_write_extending_orphan(iocb, from);
 	iocb->ki_flags |= sync;
@@ -901,7 +915,7 @@ static ssize_t dio_write_waited(struct kiocb *iocb, struct iov_iter *from, bool 
  *  - One that touches the last page must have thrown it out of the page cache when the lock is
  *    dropped, and iomap does that after its end; see dio_eof().
  *  - Where only i_disksize is behind, iomap takes it for one that does not extend, and may end
- *    it in an interrupt; see dio_extending_end_io().
+ *    it in an interrupt; see dio_extended().
  *
  * Context: i_rwsem held as for the I/O.
  */
@@ -923,7 +937,7 @@ static ssize_t dio_write_handed_over(struct kiocb *iocb, struct iov_iter *from, 
 {
 	dio_hand_over(iocb);
 	if (extends)
-		return dio_write_extending(iocb, from, 0);
+		return dio_write_extending(iocb, from, true, 0);
 	return iomap_dio_rw(iocb, from, &ext4dio_iomap_ops, &dio_write_ops, 0, iocb, 0);
 }
 
@@ -975,6 +989,12 @@ static ssize_t dio_short(struct kiocb *iocb, struct iov_iter *from, ssize_t done
 	return done - back;
 }
 
+/* May @ret mean that there was no block for the extent tree? */
+static bool dio_no_block(ssize_t ret)
+{
+	return ret == -ENOSPC || ret == -EDQUOT || ret == -ENOMEM;
+}
+
 /*
  * dio_starved - has a write failed in its conversion, for want of a block?
  *
@@ -985,7 +1005,7 @@ static ssize_t dio_short(struct kiocb *iocb, struct iov_iter *from, ssize_t done
  */
 static bool dio_starved(struct inode *inode, loff_t pos, size_t len, ssize_t ret)
 {
-	return (ret == -ENOSPC || ret == -EDQUOT || ret == -ENOMEM) &&
+	return dio_no_block(ret) &&
 	       dio_range_is(inode, pos, len, EXT4_MAP_MAPPED | EXT4_MAP_UNWRITTEN, false) &&
 	       !dio_range_is(inode, pos, len, EXT4_MAP_MAPPED, false);
 }
@@ -1125,6 +1145,14 @@ again:
 		exclusive = false;
 	}
 
+	handed = dio_can_hand_over(iocb, len, &facts, &how);
+	/* (i_size has moved past it since the decision.) */
+	if (nowait && how.wait && !handed && !is_sync_kiocb(iocb)) {
+		reason = DIO_AGAIN_EXTEND;
+		ret = -EAGAIN;
+		goto unlock;
+	}
+
 	/* From here to its completion it may be in the way of others, and they in its. */
 	if (how.token) {
 		ret = ext4dio_token_take(inode, iocb, &blocks, len, nowait);
@@ -1156,12 +1184,11 @@ again:
 		WRITE_ONCE(EXT4_I(inode)->i_dio_owner, current);
 	if (!is_sync_kiocb(iocb) && !((pos + len) & (i_blocksize(inode) - 1)))
 		iocb->ki_flags |= DIO_IOCB_WHOLE;
-	handed = dio_can_hand_over(iocb, len, &facts, &how);
 	sync = how.wait && !handed && (iocb->ki_flags & IOCB_DSYNC);
 	if (handed)
 		ret = dio_write_handed_over(iocb, from, facts.extends);
 	else if (how.wait)
-		ret = dio_write_waited(iocb, from, facts.extends, flags);
+		ret = dio_write_waited(iocb, from, facts.extends, !exclusive, flags);
 	else
 		ret = iomap_dio_rw(iocb, from, &ext4dio_iomap_ops, &dio_write_ops, flags, iocb, 0);
 	if (ret != -EIOCBQUEUED) {
@@ -1179,9 +1206,15 @@ again:
 			goto unlocked;
 		}
 		if (!dio_take_back(iocb)) {
-			if (ret >= 0)
+			/* It has ended.  Only for want of a block it is looked at once more. */
+			if (!dio_no_block(ret) || iocb->ki_pos != pos)
 				goto unlocked;
-			/* What has failed is looked at once more. */
+			if (nowait) {
+				iov_iter_revert(from, len - iov_iter_count(from));
+				reason = DIO_AGAIN_SCARCE;
+				ret = -EAGAIN;
+				goto unlocked;
+			}
 			inode_lock_shared(inode);
 		}
 	}

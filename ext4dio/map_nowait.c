@@ -51,7 +51,7 @@ int ext4dio_map_nowait_hit(struct inode *inode, struct ext4dio_map_blocks *map, 
  * ext4dio_map_cached - is a range in the extent status cache, every block of it?
  * @inode: the file
  * @pos: the range's begin, in bytes
- * @len: its length; behind i_size a read finds a hole without asking the cache
+ * @len: its length; of a read, what is beyond EOF does not matter
  * @write: and ready to be written to: no block needs an allocation or a journal handle
  *
  * For NOWAIT, asked before the first bio, because to refuse the second mapping comes too

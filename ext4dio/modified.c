@@ -8,12 +8,13 @@
  * memory, where everybody sees it, and then:
  *
  *  - With lazytime it stays there until something else writes the inode, and fsync,
- *    sync, eviction, unmount or a day bring it to the disk; the inode on %I_DIRTY_TIME is
- *    what tells them.
+ *    sync, eviction, unmount or half a day bring it to the disk; the inode on %I_DIRTY_TIME
+ *    is what tells them.
  *  - Without, a worker puts it into the journal at once, as the writer would have done.  The
- *    inode is held until then, so it is not evicted before.  Who promises that it
- *    is on the disk waits for the worker first: fsync, and all that comes by ->sync_fs (sync,
- *    syncfs, a freeze, a remount that makes read-only, unmount).
+ *    inode is held until then, so it is not evicted before; whoever closes the file does what
+ *    the worker has not done yet, so that nobody else meets an inode that is held.  Who
+ *    promises that the timestamp is on the disk has it done first: fsync, and all that comes
+ *    by ->sync_fs (sync, syncfs, a freeze, a remount that makes read-only, unmount).
  *
  * This is not in ->update_time, where XFS has it, because before 7.0 that is not asked
  * for a NOWAIT write, and its arguments differ in three of the supported kernels.
@@ -26,22 +27,31 @@
 #include "dio_mount.h"
 #include "modified.h"
 
-/* The worker: the timestamps of all that are there, in a handle for each. */
+/*
+ * The worker: the timestamps of all that are there when it begins, in a handle for each.  For those
+ * that come meanwhile it is queued once more, so that who waits for it does so for two rounds
+ * at most.
+ */
 static void times_work(struct work_struct *work)
 {
 	struct dio_times *times = container_of(work, struct dio_times, work);
 	struct ext4dio_inode_info *ei;
+	LIST_HEAD(round);
 
 	spin_lock(&times->lock);
-	while (!list_empty(&times->inodes)) {
-		ei = list_first_entry(&times->inodes, struct ext4dio_inode_info, i_dio_times);
-		/* First, so that a write from here on has it done once more. */
+	list_splice_init(&times->inodes, &round);
+	while (!list_empty(&round)) {
+		ei = list_first_entry(&round, struct ext4dio_inode_info, i_dio_times);
+		times->busy = &ei->vfs_inode;
+		/* Now, so that a write from here on has it done once more. */
 		list_del_init(&ei->i_dio_times);
 		spin_unlock(&times->lock);
 		mark_inode_dirty_sync(&ei->vfs_inode);
+		/* Not the last one: see ext4dio_times_of(). */
 		iput(&ei->vfs_inode);
 		cond_resched();
 		spin_lock(&times->lock);
+		times->busy = NULL;
 	}
 	spin_unlock(&times->lock);
 }
@@ -50,17 +60,47 @@ static void times_work(struct work_struct *work)
 static void times_queue(struct inode *inode)
 {
 	struct dio_times *times = &EXT4_SB(inode->i_sb)->s_dio->times;
-	bool queued;
 
 	spin_lock(&times->lock);
-	queued = list_empty(&EXT4_I(inode)->i_dio_times);
-	if (queued) {
+	if (list_empty(&EXT4_I(inode)->i_dio_times)) {
 		ihold(inode);
 		list_add_tail(&EXT4_I(inode)->i_dio_times, &times->inodes);
+		/* Under the lock: who finds it there relies on the worker. */
+		queue_work(times->wq, &times->work);
 	}
 	spin_unlock(&times->lock);
-	if (queued)
-		queue_work(times->wq, &times->work);
+}
+
+/**
+ * ext4dio_times_of - see to it that the timestamps of all writes to a file are in the journal
+ * @inode: the file, or whatever has none of these
+ *
+ * For fsync, and for who closes it after a write.
+ *
+ * Context: process context, no journal handle open; sleeps.
+ */
+void ext4dio_times_of(struct inode *inode)
+{
+	struct dio_mount *mount = EXT4_SB(inode->i_sb)->s_dio;
+	struct dio_times *times;
+	bool listed, busy;
+
+	if (!S_ISREG(inode->i_mode) || !mount)
+		return;
+	times = &mount->times;
+	spin_lock(&times->lock);
+	listed = !list_empty(&EXT4_I(inode)->i_dio_times);
+	if (listed)
+		list_del_init(&EXT4_I(inode)->i_dio_times);
+	busy = times->busy == inode;
+	spin_unlock(&times->lock);
+	if (listed) {
+		mark_inode_dirty_sync(inode);
+		/* Not the last one: the file is open. */
+		iput(inode);
+	}
+	if (busy)
+		flush_work(&times->work);
 }
 
 /**
@@ -78,6 +118,7 @@ int ext4dio_times_init(struct dio_times *times, struct super_block *sb)
 {
 	spin_lock_init(&times->lock);
 	INIT_LIST_HEAD(&times->inodes);
+	times->busy = NULL;
 	INIT_WORK(&times->work, times_work);
 	times->wq = alloc_workqueue("ext4dio-times/%s", WQ_MEM_RECLAIM | WQ_UNBOUND, 1, sb->s_id);
 	return times->wq ? 0 : -ENOMEM;
@@ -112,7 +153,8 @@ void ext4dio_times_flush(struct super_block *sb)
  * ext4dio_kill_block_super - unmount; no inode may be held then
  * @sb: the mount's
  *
- * What is read-only by now, after an abort of the journal, has no ->sync_fs before.
+ * What is read-only by now, after an abort of the journal, has no ->sync_fs before, or one that
+ * does nothing.
  */
 void ext4dio_kill_block_super(struct super_block *sb)
 {

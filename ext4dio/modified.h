@@ -12,14 +12,16 @@
 
 /**
  * struct dio_times - the inodes of a mount whose new timestamps are on their way to the journal
- * @lock: orders changes of @inodes
+ * @lock: orders changes of @inodes and @busy
  * @inodes: them, by i_dio_times; each is held
+ * @busy: the one that @work has in hand
  * @work: takes them there
  * @wq: where @work runs
  */
 struct dio_times {
 	spinlock_t lock;
 	struct list_head inodes;
+	struct inode *busy;
 	struct work_struct work;
 	struct workqueue_struct *wq;
 };
@@ -27,6 +29,7 @@ struct dio_times {
 int ext4dio_times_init(struct dio_times *times, struct super_block *sb);
 void ext4dio_times_exit(struct dio_times *times);
 void ext4dio_times_flush(struct super_block *sb);
+void ext4dio_times_of(struct inode *inode);
 void ext4dio_kill_block_super(struct super_block *sb);
 
 int ext4dio_write_modified(struct kiocb *iocb);

@@ -3,7 +3,7 @@
 // file: fsync.c
 // sites: 2
 // present: * #include "modified\.h"
-// present: ext4_sync_file ext4dio_times_flush\(inode->i_sb\); \w+ = file_write_and_wait_range
+// present: ext4_sync_file ext4dio_times_of\(inode\); \w+ = file_write_and_wait_range
 //
 // A timestamp that a NOWAIT write has left to a worker is in the journal before fsync looks for
 // the transaction to wait for; see modified.c.
@@ -23,7 +23,7 @@ expression host;
  	struct inode *inode = host;
  	...
 +	if (!datasync)
-+		ext4dio_times_flush(inode->i_sb);
++		ext4dio_times_of(inode);
  	ret = file_write_and_wait_range(file, start, end);
  	...
  }
