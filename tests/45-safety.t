@@ -39,7 +39,7 @@ for kernel in $EXT4DIO_KERNELS; do
 	guest "$kernel" zeroing --send build/tools/grid
 	guest "$kernel" "extend $seconds" --send build/tools/extend --timeout 1200 \
 		--expect 'I/O error, dev dm-0' --expect 'Buffer I/O error on dev dm-0'
-	guest "$kernel" submit --send build/tools/submit
+	guest "$kernel" submit --send build/tools/submit --timeout 1200
 	guest "$kernel" "integrity $seconds" --send build/tools/torture
 	guest "$kernel" faults --send build/tools/ledger --append slab_nomerge \
 		--expect "Aborting journal on device ($broken)-8" \
