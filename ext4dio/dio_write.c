@@ -748,8 +748,8 @@ static int dio_extended(struct kiocb *iocb, ssize_t size, int error, unsigned in
 	loff_t old_size = i_size_read(inode);
 	int ret = error;
 
-	if (!error && size && size && ((flags & IOMAP_DIO_UNWRITTEN) ||
-				 dio_extends(inode, iocb->ki_pos, size))) {
+	if (!error && size && ((flags & IOMAP_DIO_UNWRITTEN) ||
+			       dio_extends(inode, iocb->ki_pos, size))) {
 		ret = dio_extend(inode, iocb->ki_pos, size, flags & IOMAP_DIO_UNWRITTEN);
 		if (i_size_read(inode) > iocb->ki_pos)
 			pagecache_isize_extended(inode, old_size, iocb->ki_pos);

@@ -42,16 +42,16 @@ static void times_work(struct work_struct *work)
 	list_splice_init(&times->inodes, &round);
 	while (!list_empty(&round)) {
 		ei = list_first_entry(&round, struct ext4dio_inode_info, i_dio_times);
-		times->busy = &ei->vfs_inode;
+		WRITE_ONCE(times->busy, &ei->vfs_inode);
 		/* Now, so that a write from here on has it done once more. */
-		list_del_init(&ei->i_dio_times);
+		list_del_init_careful(&ei->i_dio_times);
 		spin_unlock(&times->lock);
 		mark_inode_dirty_sync(&ei->vfs_inode);
 		/* Not the last one: see ext4dio_times_of(). */
 		iput(&ei->vfs_inode);
 		cond_resched();
 		spin_lock(&times->lock);
-		times->busy = NULL;
+		WRITE_ONCE(times->busy, NULL);
 	}
 	spin_unlock(&times->lock);
 }
@@ -75,7 +75,8 @@ static void times_queue(struct inode *inode)
  * ext4dio_times_of - see to it that the timestamps of all writes to a file are in the journal
  * @inode: the file, or whatever has none of these
  *
- * For fsync, and for who closes it after a write.
+ * For fsync, and for who closes it after a write.  Files without such writes pay two reads: who
+ * finds @inode off the list finds the worker busy with it, or done.
  *
  * Context: process context, no journal handle open; sleeps.
  */
@@ -88,6 +89,8 @@ void ext4dio_times_of(struct inode *inode)
 	if (!S_ISREG(inode->i_mode) || !mount)
 		return;
 	times = &mount->times;
+	if (list_empty_careful(&EXT4_I(inode)->i_dio_times) && READ_ONCE(times->busy) != inode)
+		return;
 	spin_lock(&times->lock);
 	listed = !list_empty(&EXT4_I(inode)->i_dio_times);
 	if (listed)
@@ -108,8 +111,8 @@ void ext4dio_times_of(struct inode *inode)
  * @times: of a new mount
  * @sb: its
  *
- * The workqueue is the mount's own: its worker may evict an inode, which waits for what runs
- * on ext4's; and it is flushed by a worker that the reclaim of memory may wait for.
+ * The workqueue is the mount's own: ext4's has one worker, for which a journal handle here could
+ * have to wait; and a fsync that waits for it may run where the reclaim of memory waits.
  *
  * Context: process context.
  * Return: 0 or -ENOMEM.
