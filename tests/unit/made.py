@@ -39,7 +39,7 @@ WORKLOADS = {
 def result(runs, **more):
     """A result of today's format."""
     return {
-        "format": 2, "complete": True, "ended": "", "tool": "1", "kernel": "7.2.12-x", "cpus": 2,
+        "format": 3, "complete": True, "ended": "", "tool": "1", "kernel": "7.2.12-x", "cpus": 2,
         "cpu": "made up", "date": "2026-11-25", "fio": "fio-3.39", "environment": {},
         "device": {"path": "/dev/x", "scheduler": "none"},
         "modules": {"ext4": {}, "ext4dio": {"version": "1", "forked_from": "Linux 7.2.12"}},

@@ -2,15 +2,16 @@
 """Which runs are made, with a made-up fio and a target that is none."""
 
 import contextlib
-import itertools
 import json
+import os
 import tempfile
+import time
 import unittest
 from pathlib import Path
 from unittest import mock
 
 from ab import measure
-from ab.environment import counted
+from ab.environment import CpuUse, counted, idle_s
 from ab.measure import Benchmark, schedule
 from ab.workload import Application, Failure, Workload
 
@@ -54,6 +55,7 @@ class Bench(unittest.TestCase):
         self.calls, self.said = [], []
         self.rates = {"a": 100.0, "b": 200.0}
         self.beside = None
+        self.began = 1e9
         self.target = Target(self.folder)
         for name in ("lay_out", "check_written"):
             patch = mock.patch.object(Workload, name, lambda *_: None)
@@ -74,8 +76,9 @@ class Bench(unittest.TestCase):
             rate = min(rate, int(lines["rate_iops"].split(",")[0]) * int(lines["numjobs"]))
         ios = rate * seconds
         full = int(lines["number_ios"]) * int(lines["numjobs"]) if not again else ios
-        return {"ios": int(min(ios, full)), "refused": 0, "wall_s": min(ios, full) / rate,
-                "iops": rate, "p50_us": 1.0, "p99_us": 2.0, "p999_us": None,
+        return {"ios": int(min(ios, full)), "refused": 0, "began": self.began,
+                "wall_s": min(ios, full) / rate, "iops": rate, "p50_us": 1.0, "p99_us": 2.0,
+                "p999_us": None,
                 "ran_out": full < ios, "beside": self.beside}
 
     def bench(self, workloads=("mixed",), jobs=(1,), rounds=(3, 6), sides=("a", "b"), **more):
@@ -138,12 +141,45 @@ class Plan(Bench):
 
     def test_cost(self):
         """what a run cost is that of each operation, of those beside it too"""
-        with mock.patch.object(measure, "cpu_busy_s", itertools.count(0, 2).__next__):
+        self.began = 1000.0
+        with mock.patch.object(CpuUse, "rate", lambda _, began, ended: (ended - began) / 10):
             result = self.bench(workloads=("tail",), sides=("a",), rounds=(1, 1), aa=[])
-            self.assertEqual([r["cpu_us_per_io"] for r in result["runs"]], [2e6 / 500])
+            self.assertEqual([r["cpu_us_per_io"] for r in result["runs"]], [5 * 0.5e6 / 500])
             self.beside = {"ios": 1500}
             result = self.bench(workloads=("tail",), sides=("a",), rounds=(1, 1), aa=[])
-        self.assertEqual([r["cpu_us_per_io"] for r in result["runs"]], [2e6 / 2000])
+        self.assertEqual([r["cpu_us_per_io"] for r in result["runs"]], [5 * 0.5e6 / 2000])
+        result = self.bench(sides=("a",), rounds=(1, 1))
+        self.assertEqual({r["cpu_us_per_io"] for r in result["runs"]}, {None})
+        self.began = None
+        result = self.bench(sides=("a",), rounds=(1, 1))
+        self.assertEqual({r["cpu_us_per_io"] for r in result["runs"]}, {None})
+
+    def test_busy(self):
+        """busy CPUs are told by the samples within a run, of which there must be enough"""
+        use = CpuUse()
+        # Three CPUs until fio's jobs start at 100, half a one for 5 s, each rounded to 10 ms.
+        use.samples = [(99 + i / 10, round(100 + 3 * i / 10, 2)) for i in range(10)]
+        use.samples += [(100 + i / 10, round(103 + i / 20, 2)) for i in range(50)]
+        use.samples += [(105 + i / 10, round(105.5 + i / 10, 2)) for i in range(10)]
+        self.assertAlmostEqual(use.rate(100, 105), 0.5, delta=0.002)
+        self.assertIsNone(use.rate(100, 101))
+        self.assertIsNone(use.rate(500, 505))
+        self.assertAlmostEqual(use.total(), 6.4)
+
+    def test_busy_here(self):
+        """of this machine, busy or not: a number of CPUs that it has"""
+        began = time.time()
+        with CpuUse() as use:
+            time.sleep(1.6)
+        found = use.rate(began, time.time())
+        self.assertGreaterEqual(found, -0.05)
+        self.assertLessEqual(found, os.cpu_count() * 1.05)
+
+    def test_idle(self):
+        """neither idle, nor waiting for I/O, nor taken by a hypervisor is busy"""
+        text = "cpu  1000 20 300 5000 600 7 8 900 9 9\ncpu0 1 1 1 1 1 1 1 1 1 1\n"
+        with mock.patch.object(Path, "read_text", lambda _: text):
+            self.assertEqual(idle_s(), (5000 + 600 + 900) / os.sysconf("SC_CLK_TCK"))
 
     def test_faster_than_calibrated(self):
         """a round in which a file was too small is made again with a larger one"""

@@ -41,6 +41,14 @@ class File(unittest.TestCase):
         self.assertEqual(cell.pairs("ext4dio"), [(1000.0, 2000.0)] * 2)
         self.assertAlmostEqual(cell.floor(), 1.05)
         self.assertEqual(analysis.verdict(cell, "ext4dio").text(), "faster")
+        self.assertEqual(cell.values("ext4", "cpu_us_per_io"), [])
+
+    def test_old_cpu(self):
+        """what an older format says of the CPU is left out, but for applications"""
+        runs = made.rounds([100, 100], [200, 200]) + [made.run("ext4", 9, workload="rocksdb")]
+        self.path.write_text(json.dumps(made.result(runs, format=2)))
+        found = [(r["workload"], r["cpu_us_per_io"]) for r in load(self.path)["runs"]]
+        self.assertEqual(found, [("mixed", None)] * 4 + [("rocksdb", 100.0)])
 
     def test_damaged(self):
         """what is damaged, incomplete or of another kind is refused in a sentence"""
@@ -52,7 +60,7 @@ class File(unittest.TestCase):
                   (reads, {**reads, "p99_us": "long"}, {**reads, "iops": None}, {"": 1})]
         self.path.write_text(beside[0])
         load(self.path)
-        for text in (*beside[1:], "", whole[:-10], "[]", "{}", "7", '{"format": 2}', "null",
+        for text in (*beside[1:], "", whole[:-10], "[]", "{}", "7", '{"format": 3}', "null",
                      json.dumps(bad_run), json.dumps({**data, "sides": 3}),
                      json.dumps({**data, "runs": [{**data["runs"][0], "iops": "fast"}] * 2})):
             self.path.write_text(text)
@@ -62,7 +70,7 @@ class File(unittest.TestCase):
     def test_newer(self):
         """a format of the future is named"""
         self.path.write_text(json.dumps(made.result([], format=9)))
-        with self.assertRaisesRegex(Failure, "has format 9, this tool knows 1 and 2"):
+        with self.assertRaisesRegex(Failure, "has format 9, this tool knows 1 to 3"):
             load(self.path)
 
     def test_missing(self):

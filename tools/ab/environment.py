@@ -6,8 +6,10 @@ import os
 import platform
 import shutil
 import subprocess
+import threading
 import time
 from pathlib import Path
+from statistics import linear_regression
 
 TOOLS = Path(__file__).resolve().parent.parent
 
@@ -74,11 +76,62 @@ def machine():
     }
 
 
-def cpu_busy_s():
-    """Seconds that all CPUs together were busy since boot, interrupts included."""
-    user, nice, system, _idle, _wait, irq, softirq = (
-        int(n) for n in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:8])
-    return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
+def idle_s():
+    """Seconds that all CPUs together have had nothing to do since boot.
+
+    The kernel knows this exactly, and prints hundredths.  Whatever it says of user, system and
+    interrupts it has found by looking at each tick who was running.
+    """
+    fields = [int(n) for n in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+    return (fields[3] + fields[4] + fields[7]) / os.sysconf("SC_CLK_TCK")
+
+
+class CpuUse:
+    """Samples how long all CPUs together have been busy, interrupts included, while a "with"
+    lasts; what it costs itself is left out."""
+
+    # Between samples, in seconds, and how many it takes to tell a rate.
+    EVERY_S, ENOUGH = 0.1, 10
+    # Shares of a run at its ends that are not looked at: jobs start and end there.
+    ENDS = 0.05
+
+    def __init__(self):
+        self.samples = []
+        self.over = threading.Event()
+        self.sampler = threading.Thread(target=self.sample, daemon=True)
+
+    def __enter__(self):
+        self.sampler.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.sampler.join()
+
+    def sample(self):
+        """The thread: (time of day, busy seconds) at the start, ever again, and at the end."""
+        cpus = os.sysconf("SC_NPROCESSORS_ONLN")
+        while True:
+            last = self.over.is_set()
+            busy = cpus * time.monotonic() - idle_s() - time.thread_time()
+            self.samples.append((time.time(), busy))
+            if last:
+                return
+            self.over.wait(self.EVERY_S)
+
+    def total(self):
+        """Busy seconds, all together."""
+        return self.samples[-1][1] - self.samples[0][1]
+
+    def rate(self, began, ended):
+        """Busy CPUs (seconds a second) between two times of day, but for the ends: the slope of
+        a straight line through the samples, as each is rounded to 10 ms.  None if they are too
+        few."""
+        edge = self.ENDS * (ended - began)
+        inside = [s for s in self.samples if began + edge <= s[0] <= ended - edge]
+        if len(inside) < self.ENOUGH:
+            return None
+        return linear_regression(*zip(*inside)).slope
 
 
 def dio_counters(path):

@@ -2,9 +2,10 @@
 """One run of fio, and what it measured.
 
 How long a run took is the time from the start of the first job to the end of the last:
-fio 3.36 and later tell when each job began, in ms of the clock, and how long it ran.
+fio 3.36 and later tell when each job began, in ms of the time of day, and how long it ran.
 An older fio tells the latter only; then it is the time of the longest job, which leaves
-out by how much the jobs began one after the other.  (A log of each I/O would tell it to
+out by how much the jobs began one after the other, and what the CPU did in that time cannot
+be told.  (A log of each I/O would tell it to
 the same ms, but costs CPU with each I/O, and the CPU is measured too.)
 """
 
@@ -37,9 +38,11 @@ def figures(jobs):
     ios = {kind: sum(job[kind]["total_ios"] for job in jobs) for kind in ("read", "write")}
     # Latencies are those of what there is more of.
     main = max(ios, key=ios.get)
+    began = None
     if all("job_start" in job for job in jobs):
-        wall = max(job["job_start"] + job["job_runtime"] for job in jobs) - min(
-            job["job_start"] for job in jobs)
+        first = min(job["job_start"] for job in jobs)
+        wall = max(job["job_start"] + job["job_runtime"] for job in jobs) - first
+        began = first / 1000
     else:
         wall = max(job["job_runtime"] for job in jobs)
     # A run whose writes are all refused at once takes no whole ms.
@@ -48,7 +51,8 @@ def figures(jobs):
                   for job in jobs]
     done = max(sum(ios.values()) - refused, 0)
     return {
-        "ios": sum(ios.values()), "refused": refused, "wall_s": wall, "iops": done / wall,
+        "ios": sum(ios.values()), "refused": refused, "began": began, "wall_s": wall,
+        "iops": done / wall,
         **percentiles(histograms, ios[main]),
     }
 

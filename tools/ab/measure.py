@@ -6,7 +6,7 @@ import tempfile
 import time
 
 from . import fio
-from .environment import counted, cpu_busy_s, dio_counters, machine, module_facts
+from .environment import CpuUse, counted, dio_counters, machine, module_facts
 from .result import FORMAT, Cell, save
 from .stats import Ratio
 from .target import Side
@@ -71,8 +71,7 @@ class Benchmark:
     def require_aligned(self):
         """Fail if a workload writes parts of the device's blocks; before anything is done."""
         block = self.target.logical_block
-        parts = [w.name for w in self.workloads
-                 if not w.application and (w.size % block or w.at % block)]
+        parts = [w.name for w in self.workloads if not w.fits(block)]
         if parts:
             raise Failure(f"the logical blocks of {self.target.path} have {block} B, no part of "
                           f"which direct I/O can write; leave out: {', '.join(parts)}")
@@ -108,21 +107,21 @@ class Benchmark:
         """Lay out, check, measure, check again; what was measured."""
         if workload.on_device:
             job = workload.job_file(self.target.path, jobs, units, seconds, seed, rate)
-            busy = cpu_busy_s()
-            run = fio.run(workload.name, job, seconds, workload.again, keep)
-            return self.with_cpu(run, busy, None)
+            with CpuUse() as use:
+                run = fio.run(workload.name, job, seconds, workload.again, keep)
+            return self.with_cpu(run, use, None)
         with self.target.mounted(side) as path:
             if not workload.application:
                 workload.lay_out(path, units * jobs)
                 inode = os.stat(path).st_ino
                 job = workload.job_file(path, jobs, units, seconds, seed, rate)
             counters = dio_counters(path.parent)
-            busy = cpu_busy_s()
-            if workload.application:
-                run = run_application(workload, path, jobs, seconds, seed, self.cache)
-            else:
-                run = fio.run(workload.name, job, seconds, workload.again, keep)
-            run = self.with_cpu(run, busy, counted(counters, dio_counters(path.parent)))
+            with CpuUse() as use:
+                if workload.application:
+                    run = run_application(workload, path, jobs, seconds, seed, self.cache)
+                else:
+                    run = fio.run(workload.name, job, seconds, workload.again, keep)
+            run = self.with_cpu(run, use, counted(counters, dio_counters(path.parent)))
             if workload.application:
                 return run
             if os.stat(path).st_ino != inode:
@@ -132,11 +131,16 @@ class Benchmark:
             return run
 
     @staticmethod
-    def with_cpu(run, busy, counters):
-        """@run with what it cost; @busy: cpu_busy_s() before it."""
-        busy = cpu_busy_s() - busy
+    def with_cpu(run, use, counters):
+        """@run with what it cost, by @use, CpuUse around it.  The start of fio is no part of
+        that; the start of an application, which does not say when it was over, is."""
+        cost = use.total()
+        if "began" in run:
+            rate = run["began"] and use.rate(run["began"], run["began"] + run["wall_s"])
+            cost = None if rate is None else rate * run["wall_s"]
         ios = run["ios"] + (run["beside"]["ios"] if run["beside"] else 0)
-        return {**run, "cpu_us_per_io": busy * 1e6 / ios if ios else None, "counters": counters}
+        return {**run, "counters": counters,
+                "cpu_us_per_io": None if cost is None or not ios else cost * 1e6 / ios}
 
     # --- a cell ----------------------------------------------------------------
 

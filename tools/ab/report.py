@@ -104,7 +104,9 @@ def head_lines(analysis):
     facts = [device.get("model", ""), device.get("source", ""), settings.get("device_note", "")]
     if device.get("scheduler"):
         facts.append(f"scheduler {device['scheduler']}")
-    lines = [f"kernel   {result['kernel']}, {result['cpus']} CPUs ({result['cpu']})",
+    note = settings.get("cpu_note")
+    lines = [f"kernel   {result['kernel']}, {count(result['cpus'], 'CPU')} ({result['cpu']}"
+             + (f", {note})" if note else ")"),
              f"device   {device['path']}" + "".join(f", {f}" for f in facts if f)]
     for name, module in result["modules"].items():
         if "forked_from" in module:

@@ -9,7 +9,7 @@ from pathlib import Path
 from .stats import ALPHA, TOO_WIDE, Ratio, geometric_mean, holm, noise_floor
 from .workload import Failure
 
-FORMAT = 2
+FORMAT = 3
 
 # What every result has; see ext4dio-ab(8).
 FIELDS = {"kernel", "cpus", "cpu", "date", "fio", "device", "modules", "settings", "sides",
@@ -27,14 +27,24 @@ SHORTEST_S = 2
 EARLY = 0.98
 # Equal sides that differ by more than this factor make a figure a noisy one.
 NOISY = 1.10
+# A difference of no more than this factor is nobody's reason to do anything, however sure it is.
+SAME = 1.01
 # At a fixed rate: a side that does less than this share of it has not kept up; but the
 # operations come at random, and their number may be so many standard deviations off.
 KEPT_UP, DEVIATIONS = 0.98, 4
 
 
 def upgraded(old):
-    """A result of format 1 as one of today's.  It has neither counters nor an A/A run in
-    each round, and its --seconds were those of applications."""
+    """A result of format 1 or 2 as one of today's.  What they say of the CPU is left out: the
+    start of fio is in it, shared out among few operations on the slower side.  Format 1 has
+    neither counters nor an A/A run in each round, and its --seconds were those of
+    applications."""
+    def without_cpu(run):
+        application = Path(__file__).with_name(f"{run['workload']}.app").exists()
+        return run if application else {**run, "cpu_us_per_io": None}
+    old = {**old, "runs": [without_cpu(run) for run in old["runs"]]}
+    if old["format"] > 1:
+        return old
     workloads = {name: {"title": title, "operation": old["operations"][name], "shape": "", "io": ""}
                  for name, title in old["titles"].items()}
     runs = [{"load": "max", "counters": None, "ran_out": False, **run} for run in old["runs"]]
@@ -61,9 +71,9 @@ def load(path):
     """The result in the file @path."""
     try:
         result = json.loads(Path(path).read_text())
-        if result["format"] not in (1, FORMAT):
-            raise Failure(f"{path} has format {result['format']}, this tool knows 1 and {FORMAT}")
-        if result["format"] == 1:
+        if result["format"] not in range(1, FORMAT + 1):
+            raise Failure(f"{path} has format {result['format']}, this tool knows 1 to {FORMAT}")
+        if result["format"] < FORMAT:
             result = upgraded(result)
         check(result)
         return result
@@ -191,7 +201,7 @@ class Verdict:
 
     def __init__(self, cell, side, field):
         self.cell, self.side, self.field = cell, side, field
-        self.ratio, self.floor = cell.ratio(side, field), cell.floor(field)
+        self.ratio, self.floor = cell.ratio(side, field), max(cell.floor(field), SAME)
         self.chance = None
         if not cell.too_short():
             self.chance = self.ratio.chance(self.floor)

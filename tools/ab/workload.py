@@ -68,6 +68,10 @@ class Workload:
     def on_device(self):
         return not self.layout
 
+    def fits(self, block):
+        """Does it write whole blocks of @block bytes only?"""
+        return self.size % block == 0 and self.at % block == 0
+
     @property
     def alternates(self):
         return self.in_turn or self.layout[:1] in ("A", "P")
@@ -233,6 +237,10 @@ class Application:
     on_device = False
     again = True
     io = shape = ""
+
+    def fits(self, _block):
+        """It asks the device how it can be written."""
+        return True
 
     def __init__(self, name):
         self.name = name
