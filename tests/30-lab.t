@@ -49,6 +49,27 @@ guest_status 1 "must not be there" "an ext4 error in the kernel log fails the ru
 guest_status 0 "" "unless the run expects it" --disk a=64M --expect 'EXT4-fs error .*made-up' \
 	<<< "$fs_error"
 
+# The host may be busy: ten minutes of waiting within two of its own, and the same work in the
+# same time.
+guest_status 0 "^1 CPU, equal$" "a clock that counts instructions does not see the host" \
+	--clock instructions --timeout 120 <<- 'END'
+	work() {
+		local start i
+		start=$(date +%s%N)
+		for ((i = 0; i < 20000; i++)); do :; done
+		echo $(($(date +%s%N) - start))
+	}
+	sleep 600
+	work > /dev/null
+	first=$(work)
+	second=$(work)
+	apart=$((100 * first / second))
+	[ $apart -gt 95 ] && [ $apart -lt 105 ] && apart=equal
+	echo "$(nproc) CPU, $apart"
+	END
+guest_status 2 "expected host, instructions or auto" "a clock that there is not is refused" \
+	--clock sundial <<< true
+
 guest_status 1 "shows no boot of kernel" "a console without the kernel's boot fails the run" \
 	--append quiet <<< true
 guest_status 1 "kept warnings back" "so does one that a script has silenced" \
