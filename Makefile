@@ -18,8 +18,8 @@ WITHOUT	:=
 version	:= $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
 dkms_src := /usr/src/ext4dio-$(version)
 dkms_force := /usr/share/dkms/modules_to_force_install/ext4dio
-dkms_keep := ext4dio/fork/dkms-keep
-dkms_files := dkms.conf Kbuild Makefile ext4dio
+dkms_keep := fork/dkms-keep
+dkms_files := dkms.conf Kbuild Makefile ext4dio fork
 kbuild	= $(MAKE) -C $(KDIR) M=$(abspath $(BUILD))
 
 all: module
@@ -33,7 +33,7 @@ module: fork
 
 #: make fork            only make the module source from the kernel's own fs/ext4
 fork:
-	@ext4dio/fork/fork --kver '$(KVER)' --kdir '$(KDIR)' --out '$(BUILD)' \
+	@fork/fork --kver '$(KVER)' --kdir '$(KDIR)' --out '$(BUILD)' \
 		$(if $(KSRC),--ksrc '$(KSRC)') $(if $(ANY_RELEASE),--any-release) \
 		$(if $(ANY_BODY),--any-body) $(foreach rule,$(WITHOUT),--without '$(rule)')
 
@@ -50,7 +50,7 @@ uninstall:
 #: make dkms-install    hand the source to DKMS, which builds and installs for KVER, and for
 #:                      every other kernel that has the module (root)
 dkms-install: dkms-ready
-	@ext4dio/fork/fork --check --kver '$(KVER)' --out '$(BUILD)'
+	@fork/fork --check --kver '$(KVER)' --out '$(BUILD)'
 	@$(dkms_hold)
 	$(MAKE) dkms-source
 	dkms add ext4dio/$(version)
@@ -130,16 +130,16 @@ dist:
 
 #: make demo            A/B table of stock ext4 and ext4dio in a booted guest (root)
 demo: deps
-	@tests/demo $(lastword $(KERNELS))
+	@scripts/demo $(lastword $(KERNELS))
 
 #: make bench           the A/B benchmark in guests of KERNELS; report in build/bench (root)
 bench: deps
-	@tests/bench $(KERNELS) -- $(BENCH)
+	@scripts/bench $(KERNELS) -- $(BENCH)
 
 #: make figures         tables for doc/results.md, in build/figures: KERNELS, devices of
 #:                      2 ms and 8 ms; takes hours, and wants the machine for itself (root)
 figures: deps
-	@tests/figures $(KERNELS)
+	@scripts/figures $(KERNELS)
 
 #: make check           all tests, in guests of each kernel of KERNELS (root)
 check: deps
@@ -155,15 +155,15 @@ check-debug: deps
 
 #: make soak            all feature sets under load for MINUTES in a guest of each kernel (root)
 soak: deps
-	@tests/soak $(MINUTES) $(KERNELS)
+	@scripts/soak $(MINUTES) $(KERNELS)
 
 #: make xfstests        your build of xfstests on ext4 and ext4dio, in a guest of each kernel (root)
 xfstests:
-	@tests/xfstests '$(XFSTESTS)' $(KERNELS) $(if $(XFSTESTS_ARGS),-- $(XFSTESTS_ARGS))
+	@scripts/xfstests '$(XFSTESTS)' $(KERNELS) $(if $(XFSTESTS_ARGS),-- $(XFSTESTS_ARGS))
 
 #: make fsqual          your build of fsqual on ext4, ext4dio and xfs, in guests (root)
 fsqual:
-	@tests/fsqual '$(FSQUAL)' $(KERNELS)
+	@scripts/fsqual '$(FSQUAL)' $(KERNELS)
 
 #: make style           shellcheck and what checkpatch would say of layout
 style:
@@ -171,7 +171,7 @@ style:
 
 #: make deps            install the Debian packages that demo and check need (root)
 deps:
-	@tests/deps
+	@scripts/deps
 
 #: make clean           remove everything that was built here
 clean:
@@ -194,7 +194,7 @@ clean:
 #: XFSTESTS=FOLDER      a built xfstests
 #: XFSTESTS_ARGS="..."  for its check                          [-g quick]
 #: FSQUAL=PROGRAM       a built fsqual
-#: MKFS_OPTIONS, MOUNT_OPTIONS, HOURS, TEST_LIMIT   of xfstests: see tests/xfstests
+#: MKFS_OPTIONS, MOUNT_OPTIONS, HOURS, TEST_LIMIT   of xfstests: see scripts/xfstests
 #: BENCH="ARGUMENTS"    for tools/ext4dio-ab run
 
 .PHONY: all help module fork product install uninstall dkms-install dkms-remove dkms-ready \

@@ -113,6 +113,8 @@ done
 # --- tests/check --------------------------------------------------------------------------
 
 mkdir -p "$work/tests/lab"
+mkdir "$work/scripts"
+cp scripts/usage.sh "$work/scripts/"
 cp tests/check "$work/tests/"
 cat > "$work/tests/lab/lab" << 'END'
 #!/bin/sh

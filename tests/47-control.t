@@ -7,7 +7,7 @@ need_kernels
 
 tests/guest-tools || exit
 
-# Rules that are left out (ext4dio/fork/rules), and controls (tests/controls), which undo what is
+# Rules that are left out (fork/rules), and controls (tests/controls), which undo what is
 # no rule's.
 rules=(eof-wait zeroout zeroout-split fsync-aborted map-nowait iomap-nowait
 	drain-before-buffered zero-tail nowait-whole readahead write-modified alloc-unwritten

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# By hand, EXT4DIO_KERNELS=7.2 tests/xfstests-made-up.sh: tests/xfstests, of a made-up
+# By hand, EXT4DIO_KERNELS=7.2 tests/xfstests-made-up.sh: scripts/xfstests, of a made-up
 # xfstests: what differs between ext4 and ext4dio is told, tests that wait for udev end, and
 # one that hangs is ended and told.
 cd "$(dirname "$0")/.." || exit
@@ -85,7 +85,7 @@ chmod +x "$work/check" "$work/ltp/fsstress"
 # run_xfstests NUMBER...: in the variables output and status.
 run_xfstests() {
 	status=0
-	output=$(TEST_LIMIT=15 HOURS=1 tests/xfstests "$work" "$kernel" -- \
+	output=$(TEST_LIMIT=15 HOURS=1 scripts/xfstests "$work" "$kernel" -- \
 		"${@/#/generic/}" 2>&1) || status=$?
 	diag "$output"
 }
@@ -107,5 +107,5 @@ run_xfstests 001 002 003
 is "what is the same with both is no failure" "$status" 0
 told "but told" "hung on ext4dio: generic/003"
 refuses "a limit that is no number" "expected a number of seconds" \
-	env TEST_LIMIT=soon tests/xfstests "$work" "$kernel"
+	env TEST_LIMIT=soon scripts/xfstests "$work" "$kernel"
 done_testing

@@ -233,7 +233,7 @@ register() {
 	dkms remove "ext4dio/$version" --all > /dev/null 2>&1 || true
 	rm -rf "$src"
 	mkdir "$src"
-	cp -a dkms.conf Kbuild Makefile ext4dio "$src"
+	cp -a dkms.conf Kbuild Makefile ext4dio fork "$src"
 	dkms add "ext4dio/$version" > /dev/null
 }
 
@@ -262,7 +262,7 @@ mv /root/"${tarball##*/}" /usr/src/
 
 register
 sed -i 's/^-.*register_as_ext3.*//; s/^- call();/- call(1);/' \
-	"$src/ext4dio/fork/identity/no-ext2-ext3.cocci"
+	"$src/fork/identity/no-ext2-ext3.cocci"
 dkms_says "a rule that does not fit: skipped, names the rule" 77 \
 	"skipped for kernel .*rule 'no-ext2-ext3' does not fit super.c" build
 

@@ -12,7 +12,7 @@
 set -euo pipefail
 . tests/tap.sh
 
-fork=$PWD/ext4dio/fork/fork
+fork=$PWD/fork/fork
 kver=$(basename /lib/modules/*)
 kver_re=${kver//+/\\+}
 work=$(mktemp -d)
@@ -66,7 +66,7 @@ is "every stock file is in the fork" \
 forks --out "$out" --rules identity > /dev/null
 mkdir "$work/identity" && cp -r "$out"/. "$work/identity"
 same_as_stock "$work/identity" > "$work/identity.diff"
-promised=$(awk '$2 == "sites:" { n += $3 } END { print n }' ext4dio/fork/identity/*.cocci)
+promised=$(awk '$2 == "sites:" { n += $3 } END { print n }' fork/identity/*.cocci)
 is "the identity edits touch as many places as their headers say" \
 	"$(grep -c ^@@ "$work/identity.diff")" "$promised"
 is "the identity edits touch one file" \
@@ -140,7 +140,7 @@ quick --out "$out" --ksrc "$tree" > /dev/null
 touch "$tree/fs/ext4/super.c"
 ok "a changed source file makes it run again" \
 	grep -q forking <<< "$(quick --out "$out" --ksrc "$tree")"
-cp -r ext4dio/fork "$work/rules"
+cp -r fork "$work/rules"
 quick --out "$out" --rules-dir "$work/rules" > /dev/null
 echo "// a remark" >> "$work/rules/identity/ident.cocci"
 ok "a changed rule makes it run again" \
@@ -199,9 +199,9 @@ gives "the next run removes that" "" left
 # tree that this gives has it.  No other rule is there to be refused first.
 rule=drain-before-buffered
 mkdir -p "$work/one/rules"
-cp -r ext4dio/fork/identity "$work/one"
+cp -r fork/identity "$work/one"
 : > "$work/one/bodies"
-cp "ext4dio/fork/rules/$rule.cocci" "$work/one/rules"
+cp "fork/rules/$rule.cocci" "$work/one/rules"
 fork_with_rule() {
 	forks --out "$out" --ksrc "$tree" --rules-dir "$work/one"
 }
@@ -259,7 +259,7 @@ refuses "a slab cache that the rename does not know is refused" 'slab cache is c
 
 # wrong_header TEXT: a fork by $rule with TEXT in its header.
 wrong_header() {
-	sed "s|^// sites.*|&\n$1|" "ext4dio/fork/rules/$rule.cocci" > \
+	sed "s|^// sites.*|&\n$1|" "fork/rules/$rule.cocci" > \
 		"$work/one/rules/$rule.cocci"
 	fork_with_rule
 }
@@ -278,15 +278,15 @@ while IFS=$'\t' read -r verdict what why; do
 	end) mutations=ended ;;
 	*) diag "$verdict $what $why" ;;
 	esac
-done < <(tests/buildroot/mutate.py "$fork" ext4dio/fork "$work/fresh.stock" 2>&1)
+done < <(tests/buildroot/mutate.py "$fork" fork "$work/fresh.stock" 2>&1)
 is "every rule was tried on an ext4 in other words" "$mutations" ended
 
 # --- what is replaced or relied on -----------------------------------------
 
 # With one rule only, for what does not depend on them.
 mkdir -p "$work/few/rules"
-cp -r ext4dio/fork/{identity,bodies} "$work/few"
-cp "ext4dio/fork/rules/$rule.cocci" "$work/few/rules"
+cp -r fork/{identity,bodies} "$work/few"
+cp "fork/rules/$rule.cocci" "$work/few/rules"
 few() {
 	forks --out "$out" --ksrc "$tree" --rules-dir "$work/few" "$@"
 }

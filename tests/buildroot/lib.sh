@@ -50,7 +50,7 @@ quick_version() {
 		cd "/tmp/$1" || exit
 		sed -i "s/^PACKAGE_VERSION=.*/PACKAGE_VERSION=\"$1\"/" dkms.conf
 		sed -i "0,/^[0-9]/s/^[0-9].*/$1 (2026-12-01)\n\n- Next.\n\n&/" CHANGELOG
-		rm ext4dio/fork/*/*.cocci
+		rm fork/*/*.cocci
 		echo 'MODULE_LICENSE("GPL");' >> ext4dio/ident.c
 		printf '%s\n' 'obj-m := ext4dio.o' 'ext4dio-y := ident.o' > Kbuild
 	)

@@ -9,8 +9,12 @@ set -euo pipefail
 
 latency=$1
 shift
+cpu=()
+if grep -qw lab.clock=instructions /proc/cmdline; then
+	cpu=(--cpu-note "each instruction takes 1 ns")
+fi
 dev=$(null_blk_new bench 2048 $((latency * 1000)))
 tools/ext4dio-ab run --device "$dev" --out "$OUT" \
-	--device-note "null_blk, memory-backed, $latency ms completion latency" \
+	--device-note "null_blk, memory-backed, $latency ms completion latency" "${cpu[@]}" \
 	"$@" |
-	sed -u "\|^$OUT: |,\$d"	# where the files are on the host, tests/bench says
+	sed -u "\|^$OUT: |,\$d"	# where the files are on the host, scripts/bench says
