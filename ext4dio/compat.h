@@ -37,6 +37,11 @@
 #define IOMAP_ATOMIC	0
 #endif
 
+/* Of 6.8, and of later point releases of 6.1: it comes from io_submit(). */
+#ifndef IOCB_AIO_RW
+#define IOCB_AIO_RW	0
+#endif
+
 /* Of 6.6 to 6.18: the end of the I/O may be left to the task that submitted it. */
 #ifndef IOCB_DIO_CALLER_COMP
 #define IOCB_DIO_CALLER_COMP	0

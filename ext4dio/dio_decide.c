@@ -39,12 +39,12 @@ static enum dio_reason dio_reason(enum dio_policy policy, const struct dio_facts
 		return f->nowait ? DIO_AGAIN_SECURITY : DIO_EXCL_SECURITY;
 	if (f->extends) {
 		shared = dio_extend_reason(policy, f);
-		if (shared != DIO_SHARED_EXTEND)
+		if (shared != DIO_SHARED_EXTEND || (f->nowait && f->waits))
 			return f->nowait ? DIO_AGAIN_EXTEND : shared;
 	}
 	if (f->unaligned && f->zeroes) {
 		shared = dio_zeroing_reason(policy, f);
-		if (shared != DIO_SHARED_ZEROING)
+		if (shared != DIO_SHARED_ZEROING || (f->nowait && f->waits))
 			return f->nowait ? DIO_AGAIN_ZEROING : shared;
 	}
 	if (f->mixed)

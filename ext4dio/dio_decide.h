@@ -56,6 +56,8 @@ enum dio_policy {
  *         true, only under %DIO_POLICY_STOCK
  * @eof: it does not extend, but touches the block, or the page if that is larger, that
  *       the end of the file lies in, and the caller would not wait for it by itself
+ * @waits: it is asynchronous, but no AIO: where it extends or zeroes part of a block it is waited
+ *         for, see dio_can_hand_over() in dio_write.c
  * @nowait: IOCB_NOWAIT
  * @unmapped: some block of the range needs an allocation or a journal handle;
  *            looked up, and true, only for IOCB_NOWAIT
@@ -75,6 +77,7 @@ struct dio_facts {
 	bool scarce;
 	bool split;
 	bool eof;
+	bool waits;
 	bool nowait;
 	bool unmapped;
 };
@@ -103,8 +106,8 @@ struct dio_facts {
  *	EXCL_SCARCE	exclusive because blocks are scarce, see zeroout.c
  *	EXCL_SPLIT	exclusive because stock ext4 is (%DIO_POLICY_STOCK)
  *	AGAIN_SECURITY	would be EXCL_SECURITY
- *	AGAIN_EXTEND	would be EXCL_EXTEND
- *	AGAIN_ZEROING	would be EXCL_ZEROING
+ *	AGAIN_EXTEND	would be EXCL_EXTEND, or waited for
+ *	AGAIN_ZEROING	would be EXCL_ZEROING, or waited for
  *	AGAIN_ATOMIC	would be EXCL_ATOMIC
  *	AGAIN_SCARCE	would be EXCL_SCARCE
  *	AGAIN_SPLIT	would be EXCL_SPLIT

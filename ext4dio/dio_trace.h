@@ -58,7 +58,8 @@ TRACE_EVENT(ext4dio_dio_decision,
 				 facts->eof << 8 | facts->mixed << 9 |
 				 facts->append << 10 | facts->partial_end << 11 |
 				 facts->no_extents << 12 | facts->fast_commit << 13 |
-				 facts->tracked << 14 | facts->blank << 15;
+				 facts->tracked << 14 | facts->blank << 15 |
+				 facts->waits << 16;
 		__entry->how = how->again | how->exclusive << 1 |
 			       how->exclusive_io << 2 | how->drain << 3 | how->wait << 4 |
 			       how->token << 5;
@@ -75,7 +76,7 @@ TRACE_EVENT(ext4dio_dio_decision,
 				{ 256, "eof" }, { 512, "mixed" }, { 1024, "append" },
 				{ 2048, "partial_end" }, { 4096, "no_extents" },
 				{ 8192, "fast_commit" }, { 16384, "tracked" },
-				{ 32768, "blank" }),
+				{ 32768, "blank" }, { 65536, "waits" }),
 		  __print_flags(__entry->how, "|", { 1, "again" }, { 2, "exclusive" },
 				{ 4, "exclusive_io" }, { 8, "drain" }, { 16, "wait" },
 				{ 32, "token" }))

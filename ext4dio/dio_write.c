@@ -274,6 +274,7 @@ static struct dio_facts dio_facts(struct kiocb *iocb, size_t len, enum dio_polic
 		.security = !IS_NOSEC(inode),
 		.extends = dio_extends(inode, pos, len),
 		.unaligned = (pos | len) & (i_blocksize(inode) - 1),
+		.waits = !is_sync_kiocb(iocb) && !(iocb->ki_flags & IOCB_AIO_RW),
 		.nowait = iocb->ki_flags & IOCB_NOWAIT,
 	};
 	bool tail = false;
@@ -361,7 +362,7 @@ static int dio_lock(struct inode *inode, bool exclusive, bool nowait)
 /*
  * dio_hand_over - leave the shared lock to an asynchronous write, until it has ended
  *
- * For writes that must end before the lock is dropped, and whose submitter need not wait: for
+ * For AIO that must end before the lock is dropped, and whose submitter need not wait: for
  * all others that is as if it did.  Exclusive holders find neither I/O of that kind in flight
  * nor a size that moves.
  *
@@ -916,6 +917,13 @@ static ssize_t dio_write_waited(struct kiocb *iocb, struct iov_iter *from, bool 
  *    dropped, and iomap does that after its end; see dio_eof().
  *  - Where only i_disksize is behind, iomap takes it for one that does not extend, and may end
  *    it in an interrupt; see dio_extended().
+ *  - AIO only.  io_uring moves the position of the file only for a write that it was told the end
+ *    of at once; the next to "the current position" would write over it.  Its worker is a
+ *    thread of the process, whose end waits for it; what is in flight without one may end
+ *    after the process, and the file would grow when the next has looked for its end.  And 6.1
+ *    leaves the protection from a freeze to the owner of the ring.  Its submitter is not kept
+ *    for that: NOWAIT, which io_uring tries first, is refused, and the worker waits.  Of others
+ *    that are asynchronous (loop devices, overlayfs, nvmet) nobody knows what they rely on.
  *
  * Context: i_rwsem held as for the I/O.
  */
@@ -924,7 +932,7 @@ static bool dio_can_hand_over(struct kiocb *iocb, size_t len, const struct dio_f
 {
 	struct inode *inode = file_inode(iocb->ki_filp);
 
-	return how->wait && !how->exclusive_io && !is_sync_kiocb(iocb) && !facts->eof &&
+	return how->wait && !how->exclusive_io && (iocb->ki_flags & IOCB_AIO_RW) && !facts->eof &&
 	       (!facts->extends || iocb->ki_pos + (loff_t)len > i_size_read(inode));
 }
 

@@ -17,8 +17,9 @@ static void must(bool holds, const char *rule, const struct dio_facts *f)
 	       rule, f->append, f->partial_end, f->no_extents, f->fast_commit, f->tracked,
 	       f->blank);
 	printf("# %s: security %d extends %d unaligned %d zeroes %d mixed %d scarce %d split %d "
-	       "eof %d nowait %d unmapped %d\n", rule, f->security, f->extends, f->unaligned,
-	       f->zeroes, f->mixed, f->scarce, f->split, f->eof, f->nowait, f->unmapped);
+	       "eof %d waits %d nowait %d unmapped %d\n", rule, f->security, f->extends,
+	       f->unaligned, f->zeroes, f->mixed, f->scarce, f->split, f->eof, f->waits,
+	       f->nowait, f->unmapped);
 }
 
 /*
@@ -31,6 +32,9 @@ static void check(const struct dio_facts *f, const struct dio_decision *d, bool 
 	bool zeroes = f->unaligned && f->zeroes;
 	bool before;
 
+	/* What keeps the lock must be AIO, or is waited for, which NOWAIT is not. */
+	alone |= f->nowait && f->waits;
+	zeroing |= f->nowait && f->waits && zeroes;
 	/* NOWAIT: the upgrade, the drain, the wait and an allocation are each -EAGAIN. */
 	if (f->nowait) {
 		must(d->again == (f->security || (f->extends && alone) || zeroing || f->mixed ||
@@ -191,13 +195,14 @@ int main(void)
 {
 	unsigned int i;
 
-	for (i = 0; i < 65536; i++) {
+	for (i = 0; i < 131072; i++) {
 		struct dio_facts f = {
 			.security = i & 1, .extends = i & 2, .unaligned = i & 4,
 			.zeroes = i & 8, .nowait = i & 16, .unmapped = i & 32, .split = i & 64,
 			.scarce = i & 128, .eof = i & 256, .mixed = i & 512,
 			.append = i & 1024, .partial_end = i & 2048, .no_extents = i & 4096,
 			.fast_commit = i & 8192, .tracked = i & 16384, .blank = i & 32768,
+			.waits = i & 65536,
 		};
 
 		check_stock(&f);

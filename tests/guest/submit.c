@@ -18,6 +18,10 @@
  *   uring     by io_uring instead, with a ring whose owner ends what has completed: not
  *             before it comes by, 4 times MS later; meanwhile another task cuts off the
  *             last byte of the file, which waits for all of them
+ *   freeze    with uring: the other task freezes the file system instead, which takes
+ *             several I/Os by itself, and thaws it; the owner comes by 30 times MS later
+ *   position  by io_uring, each to the current position of the file, when the one before has
+ *             ended; STEP is BYTES
  *
  * Prints "COUNT submitted, N ended meanwhile", and then "ok"; or what is wrong.
  */
@@ -26,12 +30,14 @@
 #include <fcntl.h>
 #include <liburing.h>
 #include <linux/aio_abi.h>
+#include <linux/fs.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -44,7 +50,7 @@ static int fd, count, bytes, ms;
 static off_t step, from, size;
 static unsigned char *want, *anything;
 static int flags;
-static bool backward, torn;
+static bool backward, torn, freeze;
 static aio_context_t ctx;
 
 static void die(const char *what)
@@ -160,8 +166,8 @@ static void *truncate_it(void *took)
 {
 	double begin = now();
 
-	if (ftruncate(fd, size - 1))
-		die("ftruncate");
+	if (freeze ? ioctl(fd, FIFREEZE, 0) || ioctl(fd, FITHAW, 0) : ftruncate(fd, size - 1))
+		die(freeze ? "freeze" : "ftruncate");
 	*(double *)took = now() - begin;
 	return NULL;
 }
@@ -170,6 +176,7 @@ static void by_uring(void)
 {
 	struct io_uring ring;
 	struct io_uring_cqe *cqe;
+	int late = ms * (freeze ? 30 : 4);
 	double took = 0;
 	pthread_t other;
 	int i;
@@ -186,7 +193,7 @@ static void by_uring(void)
 	if (io_uring_submit(&ring) != count)
 		die("io_uring_submit");
 	pthread_create(&other, NULL, truncate_it, &took);
-	usleep(4000 * ms);
+	usleep(1000 * late);
 	for (i = 0; i < count; i++) {
 		if (io_uring_wait_cqe(&ring, &cqe))
 			die("io_uring_wait_cqe");
@@ -194,8 +201,31 @@ static void by_uring(void)
 		io_uring_cqe_seen(&ring, cqe);
 	}
 	pthread_join(other, NULL);
-	size--;
-	printf("another task waits %s, ", took > ms * 3 / 1e3 ? "for the owner" : "for the I/O");
+	size -= !freeze;
+	printf("another task waits %s, ", took > late * 0.75e-3 ? "for the owner" : "for the I/O");
+}
+
+static void by_position(void)
+{
+	struct io_uring ring;
+	struct io_uring_cqe *cqe;
+	int i;
+
+	if (io_uring_queue_init(1, &ring, 0))
+		die("io_uring_queue_init");
+	if (lseek(fd, from, SEEK_SET) != from)
+		die("lseek");
+	for (i = 0; i < count; i++) {
+		io_uring_prep_write(io_uring_get_sqe(&ring), fd, part(i), bytes, -1);
+		if (io_uring_submit(&ring) != 1)
+			die("io_uring_submit");
+		if (io_uring_wait_cqe(&ring, &cqe))
+			die("io_uring_wait_cqe");
+		done(i, cqe->res);
+		io_uring_cqe_seen(&ring, cqe);
+	}
+	if (lseek(fd, 0, SEEK_CUR) != from + (off_t)count * bytes)
+		die("the position is another");
 }
 
 /* Is the file what it must be, through the page cache or not? */
@@ -224,7 +254,7 @@ static void look(const char *path, int how)
 
 int main(int argc, char **argv)
 {
-	bool twice = false, uring = false;
+	bool twice = false, uring = false, position = false;
 	struct stat st;
 	int i;
 
@@ -240,6 +270,8 @@ int main(int argc, char **argv)
 		torn |= !strcmp(argv[i], "torn");
 		twice |= !strcmp(argv[i], "twice");
 		uring |= !strcmp(argv[i], "uring");
+		freeze |= !strcmp(argv[i], "freeze");
+		position |= !strcmp(argv[i], "position");
 		if (!strcmp(argv[i], "dsync"))
 			flags = RWF_DSYNC;
 		if (!strcmp(argv[i], "nowait"))
@@ -260,7 +292,9 @@ int main(int argc, char **argv)
 	fd = open(argv[1], O_RDWR | O_DIRECT);
 	if (fd < 0)
 		die(argv[1]);
-	if (uring)
+	if (position)
+		by_position();
+	else if (uring)
 		by_uring();
 	else
 		by_aio(twice);
