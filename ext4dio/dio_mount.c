@@ -211,7 +211,7 @@ static const struct sysfs_ops dio_sysfs_ops = {
 	.store = dio_store,
 };
 
-/* The last reader of a file has gone: ext4dio_dio_mount_exit() may free the mount. */
+/* The last reader of a file has gone: dio_mount_free() may free the mount. */
 static void dio_released(struct kobject *kobj)
 {
 	complete(&container_of(kobj, struct dio_mount, kobj)->released);

@@ -21,11 +21,68 @@
  */
 #include <linux/iversion.h>
 #include <linux/kernel.h>
+#include <linux/wait.h>
 
 #include "ext4dio.h"
 #include "compat.h"
 #include "dio_mount.h"
 #include "modified.h"
+
+/*
+ * struct times_taker - somebody who is putting the timestamps of an inode into the journal
+ * @list: in dio_times.takers
+ * @inode: whose; held
+ * @seq: counts them
+ *
+ * On the stack of who does it: the worker, or ext4dio_times_of().
+ */
+struct times_taker {
+	struct list_head list;
+	struct inode *inode;
+	u64 seq;
+};
+
+/*
+ * Take the inode that is waiting off its list, and put its timestamps into the journal.  Others
+ * find it on the list or, from before it leaves that until it is done, among the takers.
+ *
+ * Context: dio_times.lock, which is dropped and taken again; no journal handle open; sleeps.
+ */
+static void times_take(struct dio_times *times, struct ext4dio_inode_info *ei)
+	__releases(&times->lock) __acquires(&times->lock)
+{
+	struct times_taker taker = { .inode = &ei->vfs_inode, .seq = ++times->seq };
+
+	lockdep_assert_held(&times->lock);
+	list_add(&taker.list, &times->takers);
+	/*
+	 * After that, for who looks without the lock; before the rest, so that a write from here
+	 * on has it done once more.
+	 */
+	list_del_init_careful(&ei->i_dio_times);
+	spin_unlock(&times->lock);
+	mark_inode_dirty_sync(taker.inode);
+	/* Not the last one: who closes the file waits until we are done. */
+	iput(taker.inode);
+	/* Pairs with the acquire in ext4dio_times_of(): no taker, so it is in the journal. */
+	smp_wmb();
+	spin_lock(&times->lock);
+	list_del(&taker.list);
+	wake_up_all(&times->done);
+}
+
+/* Is somebody at work who began up to @seq, with @inode or, if that is NULL, any? */
+static bool times_in_hand(struct dio_times *times, struct inode *inode, u64 seq)
+{
+	struct times_taker *taker;
+	bool found = false;
+
+	spin_lock(&times->lock);
+	list_for_each_entry(taker, &times->takers, list)
+		found |= taker->seq <= seq && (!inode || taker->inode == inode);
+	spin_unlock(&times->lock);
+	return found;
+}
 
 /*
  * The worker: the timestamps of all that are there when it begins, in a handle for each.  For those
@@ -35,23 +92,16 @@
 static void times_work(struct work_struct *work)
 {
 	struct dio_times *times = container_of(work, struct dio_times, work);
-	struct ext4dio_inode_info *ei;
 	LIST_HEAD(round);
 
 	spin_lock(&times->lock);
 	list_splice_init(&times->inodes, &round);
 	while (!list_empty(&round)) {
-		ei = list_first_entry(&round, struct ext4dio_inode_info, i_dio_times);
-		WRITE_ONCE(times->busy, &ei->vfs_inode);
-		/* Now, so that a write from here on has it done once more. */
-		list_del_init_careful(&ei->i_dio_times);
+		times_take(times, list_first_entry(&round, struct ext4dio_inode_info,
+						   i_dio_times));
 		spin_unlock(&times->lock);
-		mark_inode_dirty_sync(&ei->vfs_inode);
-		/* Not the last one: see ext4dio_times_of(). */
-		iput(&ei->vfs_inode);
 		cond_resched();
 		spin_lock(&times->lock);
-		WRITE_ONCE(times->busy, NULL);
 	}
 	spin_unlock(&times->lock);
 }
@@ -75,8 +125,7 @@ static void times_queue(struct inode *inode)
  * ext4dio_times_of - see to it that the timestamps of all writes to a file are in the journal
  * @inode: the file, or whatever has none of these
  *
- * For fsync, and for who closes it after a write.  Files without such writes pay two reads: who
- * finds @inode off the list finds the worker busy with it, or done.
+ * For fsync, and for who closes it after a write.  Files without such writes pay two reads.
  *
  * Context: process context, no journal handle open; sleeps.
  */
@@ -84,26 +133,22 @@ void ext4dio_times_of(struct inode *inode)
 {
 	struct dio_mount *mount = EXT4_SB(inode->i_sb)->s_dio;
 	struct dio_times *times;
-	bool listed, busy;
+	u64 seq;
 
 	if (!S_ISREG(inode->i_mode) || !mount)
 		return;
 	times = &mount->times;
-	if (list_empty_careful(&EXT4_I(inode)->i_dio_times) && READ_ONCE(times->busy) != inode)
+	/* In this order: it is among the takers before it leaves the list. */
+	if (list_empty_careful(&EXT4_I(inode)->i_dio_times) &&
+	    list_empty_careful(&times->takers))
 		return;
 	spin_lock(&times->lock);
-	listed = !list_empty(&EXT4_I(inode)->i_dio_times);
-	if (listed)
-		list_del_init(&EXT4_I(inode)->i_dio_times);
-	busy = times->busy == inode;
+	if (!list_empty(&EXT4_I(inode)->i_dio_times))
+		times_take(times, EXT4_I(inode));
+	seq = times->seq;
 	spin_unlock(&times->lock);
-	if (listed) {
-		mark_inode_dirty_sync(inode);
-		/* Not the last one: the file is open. */
-		iput(inode);
-	}
-	if (busy)
-		flush_work(&times->work);
+	/* Somebody else may have taken it, with what was written before we came. */
+	wait_event(times->done, !times_in_hand(times, inode, seq));
 }
 
 /**
@@ -121,7 +166,9 @@ int ext4dio_times_init(struct dio_times *times, struct super_block *sb)
 {
 	spin_lock_init(&times->lock);
 	INIT_LIST_HEAD(&times->inodes);
-	times->busy = NULL;
+	INIT_LIST_HEAD(&times->takers);
+	init_waitqueue_head(&times->done);
+	times->seq = 0;
 	INIT_WORK(&times->work, times_work);
 	times->wq = alloc_workqueue("ext4dio-times/%s", WQ_MEM_RECLAIM | WQ_UNBOUND, 1, sb->s_id);
 	return times->wq ? 0 : -ENOMEM;
@@ -147,9 +194,18 @@ void ext4dio_times_exit(struct dio_times *times)
 void ext4dio_times_flush(struct super_block *sb)
 {
 	struct ext4dio_sb_info *sbi = EXT4_SB(sb);
+	struct dio_times *times;
+	u64 seq;
 
-	if (sbi && sbi->s_dio)
-		flush_work(&sbi->s_dio->times.work);
+	if (!sbi || !sbi->s_dio)
+		return;
+	times = &sbi->s_dio->times;
+	flush_work(&times->work);
+	spin_lock(&times->lock);
+	seq = times->seq;
+	spin_unlock(&times->lock);
+	/* What others have taken off the list before the worker came to it. */
+	wait_event(times->done, !times_in_hand(times, NULL, seq));
 }
 
 /**

@@ -8,20 +8,25 @@
 #include <linux/fs.h>
 #include <linux/list.h>
 #include <linux/spinlock.h>
+#include <linux/wait.h>
 #include <linux/workqueue.h>
 
 /**
  * struct dio_times - the inodes of a mount whose new timestamps are on their way to the journal
- * @lock: orders changes of @inodes and @busy
- * @inodes: them, by i_dio_times; each is held
- * @busy: the one that @work has in hand
- * @work: takes them there
+ * @lock: orders changes of the two lists and @seq
+ * @inodes: those that wait, by i_dio_times; each is held
+ * @takers: who is taking one there, see struct times_taker
+ * @done: woken when one has done so
+ * @seq: counts @takers
+ * @work: takes all there that wait
  * @wq: where @work runs
  */
 struct dio_times {
 	spinlock_t lock;
 	struct list_head inodes;
-	struct inode *busy;
+	struct list_head takers;
+	wait_queue_head_t done;
+	u64 seq;
 	struct work_struct work;
 	struct workqueue_struct *wq;
 };

@@ -201,6 +201,45 @@ for options in defaults lazytime; do
 	done
 done
 
+# A fsync that finds another one at work with the timestamp waits for it: see rwf.c.
+if [ -z "${CONTROL:-}" ]; then
+	modprobe dm-delay
+	dmsetup create journal --table "0 16384 linear /dev/ram1 0"
+	dmsetup mknodes
+	mkfs.ext4 -qF -b 4096 -O journal_dev /dev/mapper/journal
+	mkfs.ext4 -qF -b 4096 -J device=/dev/mapper/journal /dev/ram0 16M
+	mount -t ext4dio /dev/ram0 "$mnt"
+	for name in one other third; do
+		xfs_io -fd -c 'pwrite -q 0 4k' -c 'pwrite -q 0 4k' -c fsync "$mnt/$name"
+	done
+	sync
+	sleep 0.1
+	dmsetup reload journal --table "0 16384 delay /dev/ram1 0 0 /dev/ram1 0 $(longer 2000)"
+	dmsetup suspend --nolockfs journal
+	dmsetup resume journal
+	before=$(stat -c %y "$mnt/one")
+	./rwf fsyncs "$mnt"/{one,other,third} > /tmp/fsyncs 2>&1 &
+	for ((i = 0; i < $(longer 1000); i++)); do
+		! grep -q 'fsync has ended' /tmp/fsyncs || break
+		sleep 0.02
+	done
+	dd if=/dev/ram0 of=/dev/lab/disk bs=1M count=16 status=none iflag=direct oflag=direct
+	dd if=/dev/ram1 of=/dev/lab/other bs=1M count=8 status=none iflag=direct oflag=direct
+	wait
+	after=$(stat -c %y "$mnt/one")
+	dmsetup reload journal --table "0 16384 linear /dev/ram1 0"
+	dmsetup suspend --nolockfs journal
+	dmsetup resume journal
+	umount "$mnt"
+	mount -t ext4dio -o journal_path=/dev/lab/other /dev/lab/disk "$mnt"
+	is "ext4dio: two fsyncs of a file have ended" "$(cat /tmp/fsyncs)" "fsync has ended"
+	fails "ext4dio: there was something to wait for" test "$before" = "$after"
+	is "ext4dio: a fsync beside another's: what it has written is on the disk" \
+		"$(stat -c %y "$mnt/one")" "$after"
+	umount "$mnt"
+	dmsetup remove journal
+fi
+
 # Files that go, and a file system that is shut down and unmounted, right after such a write.
 if [ -z "${CONTROL:-}" ]; then
 	for way in remove shutdown; do

@@ -3,6 +3,7 @@
  * One direct RWF_NOWAIT read or write, and what came of it.
  *
  *   rwf read|write FILE POS LEN [FRESH-POS|unaligned|ticks|show|fsync|syncfs]
+ *   rwf fsyncs FILE OTHER THIRD
  *
  * A timestamp that is due refuses a write as a lock would.  With FRESH-POS each try
  * follows at once upon a plain write of LEN there, which brings them up to date, and
@@ -16,10 +17,16 @@
  *
  * With fsync or syncfs that follows upon the write, and then the file system is shut down, and
  * the journal that is in memory lost.
+ *
+ * fsyncs is for a journal that takes its time.  A commit, for OTHER, has the block of all three
+ * inodes in hand; so who puts the timestamp of a NOWAIT write to THIRD into the journal, and a
+ * first fsync of such a write to FILE, both have to wait.  A second fsync of that follows, and
+ * prints "fsync has ended".
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,6 +72,52 @@ static void sync_and_crash(int fd, int all)
 		perror("shutdown");
 }
 
+static void *commit(void *fd)
+{
+	if (fchmod(*(int *)fd, 0600) || fsync(*(int *)fd))
+		perror("the commit");
+	return NULL;
+}
+
+static void *first_fsync(void *fd)
+{
+	if (fsync(*(int *)fd))
+		perror("the first fsync");
+	return NULL;
+}
+
+static int fsyncs(char **paths)
+{
+	int fds[4], i;
+	pthread_t threads[2];
+	struct iovec iov = { .iov_len = 4096 };
+
+	for (i = 0; i < 4; i++) {
+		fds[i] = open(paths[i % 3], O_RDWR | O_DIRECT);
+		if (fds[i] < 0)
+			return 1;
+	}
+	if (posix_memalign(&iov.iov_base, 4096, 4096))
+		return 1;
+	memset(iov.iov_base, 'N', 4096);
+	pthread_create(&threads[0], NULL, commit, &fds[1]);
+	usleep(300000);
+	if (pwritev2(fds[2], &iov, 1, 0, RWF_NOWAIT) < 0)
+		perror("THIRD");
+	usleep(100000);
+	if (pwritev2(fds[0], &iov, 1, 0, RWF_NOWAIT) < 0)
+		perror("FILE");
+	pthread_create(&threads[1], NULL, first_fsync, &fds[0]);
+	usleep(200000);
+	if (fsync(fds[3]))
+		perror("the second fsync");
+	puts("fsync has ended");
+	fflush(stdout);
+	for (i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct iovec iov = { 0 };
@@ -73,6 +126,8 @@ int main(int argc, char **argv)
 
 	if (argc < 5)
 		return 2;
+	if (!strcmp(argv[1], "fsyncs"))
+		return fsyncs(argv + 2);
 	write = !strcmp(argv[1], "write");
 	unaligned = argc > 5 && !strcmp(argv[5], "unaligned");
 	show = argc > 5 && !strcmp(argv[5], "show");
