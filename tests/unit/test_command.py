@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0
 """The command ext4dio-ab, in a folder, with a made-up fio and filefrag."""
 
+import importlib.machinery
+import importlib.util
 import json
 import os
 import signal
 import subprocess
 import tempfile
 import time
+import types
 import unittest
 from pathlib import Path
+from unittest import mock
 
 import made
 
@@ -80,6 +84,26 @@ class Command(unittest.TestCase):
         """A result file; its path."""
         (self.folder / name).write_text(json.dumps(result))
         return self.folder / name
+
+
+class Default(unittest.TestCase):
+    def test_left_out(self):
+        """by default what a device with blocks of 4 KiB cannot do is left out, and that is told"""
+        loader = importlib.machinery.SourceFileLoader("ext4dio_ab", str(COMMAND))
+        command = importlib.util.module_from_spec(importlib.util.spec_from_loader(
+            "ext4dio_ab", loader))
+        loader.exec_module(command)
+        said = []
+        args = types.SimpleNamespace(workloads=None)
+        with mock.patch.object(command, "say", said.append):
+            for block, left_out in ((512, []), (4096, ["stripe", "zeroing", "zeroing-512"])):
+                target = types.SimpleNamespace(logical_block=block, path="/made-up")
+                wanted = [n for n in command.DEFAULT if n not in ("device", *left_out)]
+                self.assertEqual(command.workloads_of(args, target), wanted)
+        self.assertEqual(said, ["left out: stripe, zeroing, zeroing-512: they write parts of the "
+                                "logical blocks of /made-up, 4096 B"])
+        args.workloads = ["stripe"]
+        self.assertEqual(command.workloads_of(args, target), ["stripe"])
 
 
 class Usage(Command):

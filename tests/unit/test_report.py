@@ -143,6 +143,17 @@ class Markdown(unittest.TestCase):
                                    r"\| 58,701 to 113,679 \(1\.94\) \|$")
         self.assertRegex(lines[7], r"^7\.2, 8 jobs, psync: ext4dio: 99\.0% shared")
 
+    def test_cost(self):
+        """latency, CPU and the share of overwrites stand in a table of their own"""
+        runs = made.rounds([200, 200], [400, 400], workload="overwrite")
+        runs += made.rounds([100, 100], [380, 380], rate=90, load="90")
+        runs += made.rounds([100, 100], [380, 380])
+        lines = report.markdown([made.result(runs)])
+        self.assertIn("| mixed | 8 | 0.50, 0.95 | 10.0ms, 2.6ms | 20.0ms, 5.3ms | - | "
+                      "100us, 100us |", lines)
+        self.assertIn("| mixed at 90/s | 8 | - | 10.0ms, 2.6ms | 20.0ms, 5.3ms | - | "
+                      "100us, 100us |", lines)
+
     def test_merged(self):
         """two results of one kernel are one column; what both have measured is refused"""
         more = made.result(made.rounds([300, 300], [300, 301], jobs=1, workload="mixed-uring"))
@@ -253,7 +264,9 @@ class Plots(unittest.TestCase):
     def test_overview(self):
         """the overview has a bar a ratio; what is not claimed is pale"""
         runs = made.rounds([100, 101, 99], [400, 401, 403], [100, 101, 100])
-        runs += made.rounds([100, 101, 99], [50, 90, 70], [100, 101, 100], jobs=1)
+        runs += made.rounds([100, 101, 99], [50, 90, 70], [100, 101, 100], workload="overwrite")
+        # Of fewer jobs it shows nothing.
+        runs += made.rounds([100, 101, 99], [900, 901, 903], [100, 101, 100], jobs=1)
         root = self.parse(report.plots(made.result(runs))["overview.svg"])
         bars = [b for b in root.findall(SVG + "rect") if b.get("opacity")]
         self.assertEqual([b.get("opacity") for b in bars], ["1", "0.35"])

@@ -118,8 +118,8 @@ def head_lines(analysis):
     lines.append(f"method   {result['fio']}, {extent} interleaved {'round' + 's' * (many > 1)} of "
                  f"{settings['seconds']:g} s a run, seed {settings['seed']}")
     lines += noise_lines(analysis)
-    lines.append("figures  medians (smallest-largest of the rounds); CPU: of the whole machine "
-                 "for each operation; waits: of all jobs of a run")
+    lines.append("figures  medians (smallest-largest of the rounds); CPU: of all tasks for "
+                 "each operation; waits: of all jobs of a run")
     lines.append(f"claims   {count(analysis.asked, 'question')} together, wrong in at most 5 of "
                  "100 such results; ratios with 95% confidence; ~: a noisy figure")
     if not result["complete"]:
@@ -154,14 +154,19 @@ def rounds_text(analysis, cell):
     return ""
 
 
+def limits(analyses):
+    """The median rate of pure overwrites: {(jobs, load, side): IO/s}."""
+    return {(c.jobs, c.load, side): spread(c.values(side))[0] for a in analyses for c in a.cells
+            for side in c.sides if c.workload == "overwrite"}
+
+
 def table(result):
     """The lines of the table in the terminal; ratios are against the first side."""
     analysis = Analysis(result)
     if not analysis.cells:
         return ["nothing was measured: " + (result.get("ended") or "there are no runs")]
     lines = head_lines(analysis)
-    limit = {(c.jobs, c.load, side): spread(c.values(side))[0] for c in analysis.cells
-             for side in c.sides if c.workload == "overwrite"}
+    limit = limits([analysis])
     indent = " " * 7
     wide = max(len(load_text(c)) for c in analysis.cells)
     for title, cells in analysis.shapes().items():
@@ -285,6 +290,8 @@ def markdown(results):
                 line.append(f"{before:,} to {after:,} ({after / before:.2f})" if before else "")
             lines.append("| " + " | ".join(line) + " |")
         lines += ["", *markdown_why(columns, rows), ""]
+    for column, found in columns.items():
+        lines += [*markdown_cost(column, found), ""]
     return lines[:-1]
 
 
@@ -302,6 +309,28 @@ def markdown_cells(analysis, cell, others):
             ratio += f", {verdict.text()}"
         line += [f"{spread(cell.values(side))[0]:,.0f}", ratio]
     return line
+
+
+def markdown_cost(column, analyses):
+    """Of one kernel: latency and CPU of each side, and its rate as a share of that of overwrites,
+    a row a cell."""
+    limit = limits(analyses)
+    sides = analyses[0].result["sides"]
+    lines = [f"{column}, the same cells: {', '.join(sides)}:", "",
+             "| workload | jobs | of overwrite | p50 | p99 | p99.9 | CPU |", "|---|" + "---|" * 6]
+    for cell in (c for a in analyses for c in a.cells if c.workload != "device"):
+        shares = []
+        for side in sides:
+            best = limit.get((cell.jobs, cell.load, side))
+            shares.append(f"{spread(cell.values(side))[0] / best:.2f}"
+                          if best and cell.workload in SHAPES else "-")
+        load = "" if cell.load == "max" else f" at {cell.runs[0]['rate']:,}/s"
+        line = [cell.workload + load, str(cell.jobs), ", ".join(shares)]
+        line += [", ".join(span(cell.values(side, field)) for side in sides)
+                 for field in (*PERCENTILES, "cpu_us_per_io")]
+        line = ["-" if set(part.split(", ")) == {"-"} else part for part in line]
+        lines.append("| " + " | ".join(line) + " |")
+    return lines
 
 
 def markdown_why(columns, rows):
@@ -337,13 +366,17 @@ def write_csv(result, path):
 
 
 def plots(result):
-    """All pictures: {file name: SVG}."""
+    """All pictures: {file name: SVG}.  The overview has of each workload the cell with the most
+    jobs."""
     analysis = Analysis(result)
     pictures = {}
-    bars = {}
+    bars, most = {}, {}
+    for cell in analysis.cells:
+        most[cell.workload] = max(cell.jobs, most.get(cell.workload, 0))
     for cell in analysis.cells:
         for verdict in (analysis.verdicts.get((cell.key, s, "iops")) for s in cell.sides[1:]):
-            if cell.load == "max" and not math.isnan(verdict.ratio.value):
+            if cell.load == "max" and cell.jobs == most[cell.workload] and not math.isnan(
+                    verdict.ratio.value):
                 ratio = verdict.ratio
                 bars.setdefault(f"{cell.workload}, {count(cell.jobs, 'job')}", []).append(
                     (verdict.side, ratio.value, ratio.low, ratio.high, bool(verdict.word)))
