@@ -116,6 +116,8 @@ mkdir -p "$work/tests/lab"
 mkdir "$work/scripts"
 cp scripts/usage.sh "$work/scripts/"
 cp tests/check "$work/tests/"
+touch "$work/tests/tags"
+unset TESTS TAGS EXT4DIO_ONLY
 cat > "$work/tests/lab/lab" << 'END'
 #!/bin/sh
 case "$*" in
@@ -131,7 +133,7 @@ chmod +x "$work/tests/lab/lab"
 checks() {
 	local desc=$1 want=$2 regex=$3 output status=0 yes=no
 	shift 3
-	output=$(TESTS='' "$work/tests/check" "$@" 2>&1) || status=$?
+	output=$(TESTS="${TESTS:-}" TAGS="${TAGS:-}" "$work/tests/check" "$@" 2>&1) || status=$?
 	if [ "$status" -eq "$want" ] && grep -qE -- "$regex" <<< "$output"; then
 		yes=yes
 	fi
@@ -170,6 +172,30 @@ file kernels <<< 'echo "ok 1 - on $EXT4DIO_KERNELS"; echo 1..1'
 checks "the last line names one that no suite has" 0 \
 	'^check: 2 passed, .*; not tested, as no suite has them any more: 5.10$' --default
 checks "and others of all" 0 'any more: 5.9 5.10$' --all
+cat > "$work/tests/tags" << 'END'
+# A remark.
+fast	good kernels
+one	zeroing
+END
+file guests << 'END'
+. tests/tap.sh
+relay() { pass "$1"; }
+for kernel in $EXT4DIO_KERNELS; do
+	guest "$kernel" "extend 1" --with options
+	guest "$kernel" zeroing
+done
+done_testing
+END
+sed -i 's,^#!/bin/sh,#!/bin/bash,' "$work/tests/guests.t"
+TESTS="kernels tests/guests.t" checks "files that are named are those that run" 0 \
+	'^check: 3 passed, 0 failed, 0 skipped; only kernels tests/guests.t$' 6.0
+TESTS=extend checks "so are a guest's scripts" 0 \
+	'^check: 1 passed, 0 failed, 0 skipped; only extend$' 6.0
+TAGS="fast one" checks "and tags" 0 '^check: 3 passed, 0 failed, 1 skipped; only fast one$' 6.0
+TESTS=extent checks "a name that nothing has is wrong usage" 2 "no test 'extent'" 6.0
+TESTS=exten checks "so is a part of one" 2 "no test 'exten'" 6.0
+TESTS='.*' checks "so is a pattern" 2 "no test '\.\*'" 6.0
+rm "$work/tests/guests.t"
 file todo <<< 'printf "not ok 1 - x # TODO theirs\n1..1\n"'
 checks "counts what is to do apart" 0 '^check: 2 passed, 0 failed, 1 skipped, 1 to do$' 6.0
 rm "$work"/tests/{todo,kernels}.t
