@@ -20,7 +20,9 @@ dkms_src := /usr/src/ext4dio-$(version)
 dkms_force := /usr/share/dkms/modules_to_force_install/ext4dio
 dkms_keep := fork/dkms-keep
 dkms_files := dkms.conf Kbuild Makefile ext4dio fork
-kbuild	= $(MAKE) -C $(KDIR) M=$(abspath $(BUILD))
+# A kernel that clang has compiled has its modules from clang.
+llvm	= $(if $(shell grep -s '^CONFIG_CC_IS_CLANG=y' '$(KDIR)/include/config/auto.conf'),LLVM=1)
+kbuild	= $(MAKE) -C $(KDIR) M=$(abspath $(BUILD)) $(llvm)
 
 all: module
 
@@ -151,7 +153,8 @@ check-all: deps
 
 #: make check-debug     the guest tests on a kernel with lockdep, KASAN and the like (root)
 check-debug: deps
-	@TESTS="tests/40-guest.t tests/45-safety.t" tests/check $(lastword $(KERNELS))+debug
+	@TESTS="$(or $(strip $(TESTS) $(TAGS)),40-guest 45-safety)" TAGS="" \
+		tests/check $(lastword $(KERNELS))+debug
 
 #: make soak            all feature sets under load for MINUTES in a guest of each kernel (root)
 soak: deps
@@ -189,7 +192,8 @@ clean:
 #: ANY_BODY=1           allow an ext4 whose direct write path is unknown, if you have looked at it;
 #:                      for DKMS: a line in /etc/ext4dio/bodies, as the refusal prints it
 #: KERNELS="6.12 7.2"   guest kernels for demo, bench, check   [default in tests/lab/kernels]
-#: TESTS="tests/40-guest.t"  only these test files, JOBS=1 one at a time  [all, 2]
+#: TESTS="30-lab extend"  only these files and guest scripts, TAGS="quick" what tests/tags has
+#:                      under that name, JOBS=1 one at a time       [all, 2]
 #: MINUTES=N            how long to soak                       [60]
 #: XFSTESTS=FOLDER      a built xfstests
 #: XFSTESTS_ARGS="..."  for its check                          [-g quick]

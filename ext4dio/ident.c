@@ -13,7 +13,7 @@
 #define EXT4DIO_DESCRIPTION "ext4 with concurrent direct I/O writes"
 
 /**
- * ext4dio_announce - say once, at the first mount, what is mounted here
+ * ext4dio_announce - say once, at the first mount, what is mounted here, and what speaks against it
  *
  * Context: process context, after a mount that succeeded; does not sleep.
  */
@@ -21,8 +21,14 @@ void ext4dio_announce(void)
 {
 	pr_info_once("EXT4DIO-fs: version " EXT4DIO_VERSION ": " EXT4DIO_DESCRIPTION
 		     ", forked from " EXT4DIO_ORIGIN "\n");
+#ifdef EXT4DIO_CAVEAT
+	pr_warn_once("EXT4DIO-fs: caution: " EXT4DIO_CAVEAT "\n");
+#endif
 }
 
 MODULE_DESCRIPTION(EXT4DIO_DESCRIPTION);
 MODULE_VERSION(EXT4DIO_VERSION);
 MODULE_INFO(forked_from, EXT4DIO_ORIGIN);
+#ifdef EXT4DIO_CAVEAT
+MODULE_INFO(caveat, EXT4DIO_CAVEAT);
+#endif

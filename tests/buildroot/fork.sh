@@ -88,6 +88,21 @@ compiled_for_tests() {
 		nm "$object" && readelf -SW "$object"
 	done | grep -oE '(__ksymtab|__export_symbol)_\w+|\.kunit\w+' || true)
 }
+# warnings: what the compiler says of our own files with the kernel's W=1.
+warnings() {
+	local files=(ext4dio/*.c)
+	files=("${files[@]##*/}")
+	make -C "$kdir" M="$out" W=1 "${files[@]/%.c/.o}" > "$work/make.log" 2>&1 ||
+		echo "it does not compile"
+	grep -E 'warning:|error:' "$work/make.log" || true
+}
+gives "the compiler finds nothing in our files with W=1" "" warnings
+echo 'int ext4dio_undeclared(void) { return 0; }' > "$work/modified.c"
+cat ext4dio/modified.c >> "$work/modified.c"
+ln -sf "$work/modified.c" "$out/modified.c"
+ok "where it would find something" grep -q "no previous prototype" <<< "$(warnings)"
+ln -sf "$PWD/ext4dio/modified.c" "$out/modified.c"
+
 # 6.1 has neither.
 if [ "${#exporters[@]}" -gt 0 ]; then
 	is "with ext4's unit tests in the kernel nothing is exported, and no test comes along" \
@@ -387,7 +402,11 @@ sed -i 's/^SUBLEVEL = .*/SUBLEVEL = 250/' "$tree/Makefile"
 refuses "source of another stable release stops the build" \
 	"is Linux $series.250, but the headers of $kver_re are Linux $series\..*ANY_RELEASE=1" \
 	quick --out "$work/c" --ksrc "$tree"
+fails "where source and headers fit, the module has nothing to say against itself" \
+	grep -q CAVEAT "$out/origin.h"
 ok "and is used when the user says so" quick --out "$work/c" --ksrc "$tree" --any-release
+is "the module will say so at its first mount" "$(grep CAVEAT "$work/c/origin.h")" \
+	'#define EXT4DIO_CAVEAT "the source was of another release or upload than the kernel"'
 
 # Headers of the next upload of the same release.  Debian says so in package.h; where that is
 # missing the package manager knows, which here is one of ours: it reads $work/owners, lines
@@ -441,6 +460,12 @@ refuses "headers of another kernel than asked for" "is for kernel $kver_re, not 
 	"$fork" --kver 6.99.0-x --kdir "/lib/modules/$kver/build" --out "$work/d"
 refuses "headers missing: names the package" "install the package linux-headers-6.99.0-x" \
 	"$fork" --kver 6.99.0-x --out "$work/d"
+mkdir -p "$work/clang/include/config"
+printf 'modules:\n\t+@echo by LLVM=$(LLVM).\n' > "$work/clang/Makefile"
+says "a kernel of gcc has its modules from gcc" '^by LLVM=\.$' \
+	make -n module KVER="$kver" KDIR="$work/clang"
+echo CONFIG_CC_IS_CLANG=y > "$work/clang/include/config/auto.conf"
+says "one of clang from clang" '^by LLVM=1\.$' make -n module KVER="$kver" KDIR="$work/clang"
 mkdir "$work/linux-5"
 printf 'VERSION = 5\nPATCHLEVEL = 10\nSUBLEVEL = 200\nEXTRAVERSION =\n' > "$work/linux-5/Makefile"
 refuses "a kernel older than 6.1" "Linux 5.10.200; ext4dio needs Linux 6.1 or newer" \
@@ -454,6 +479,7 @@ says "a kernel newer than all that are tested is served, and said to be untested
 	"not been tested with a kernel that new; the newest is Linux $newest$" \
 	"$fork" --kver 99.1.0-x --kdir "$work/linux-99" --out "$work/d" --ksrc "$tree" \
 		--rules identity
+ok "in its module too" grep -q "CAVEAT \"not tested with .*Linux $newest\"" "$work/d/origin.h"
 refuses "coccinelle missing: names the package" "install the package coccinelle" \
 	env PATH="$work/empty" "$(command -v python3)" "$fork" --kver "$kver" --out "$work/d"
 

@@ -85,7 +85,7 @@ refuses "without a mount it says so" "nothing is mounted as ext4dio" $ext4dio st
 refuses "what is not mounted as ext4dio is named" "/tmp is not mounted as ext4dio" \
 	$ext4dio stat /tmp
 refuses "so is what does not exist" "/nowhere: no such file" $ext4dio stat /nowhere
-refuses "a wrong option" "unknown option --wrong" $ext4dio stat --wrong
+refuses "a wrong option" "unrecognized option .--wrong" $ext4dio stat --wrong
 
 # --- each reason -------------------------------------------------------------
 
@@ -303,12 +303,13 @@ ok "ext4dio stat tells it" sh -c "$ext4dio stat $mnt > $OUT/stat.txt"
 ok "the total" grep -q "^$name  policy overlap  3 direct writes" "$OUT/stat.txt"
 ok "a reason with its share" grep -Eq "^ +exclusive_zeroing +1 +33.3%" "$OUT/stat.txt"
 fails "nothing that did not happen" grep -q again_ "$OUT/stat.txt"
-is "as JSON" "$($ext4dio stat --json "$dev" | python3 -c 'import json, sys
+is "as JSON" "$($ext4dio stat "$dev" --json | python3 -c 'import json, sys
 got = json.load(sys.stdin)
-print(got["policy"], got["shared"], got["exclusive_zeroing"], got["again_lock"])')" \
-	"overlap 2 1 0"
+of = got.pop("counters")
+print(*got.values(), of["shared"], of["exclusive_zeroing"], of["again_lock"])')" \
+	"1 $name overlap 2 1 0"
 (while [ ! -e /tmp/stop ]; do direct 0 4096; sleep 0.2; done) &
-ok "live" sh -c "$ext4dio stat --interval $(longer 2) --count 1 > $OUT/live.txt"
+ok "live" sh -c "$ext4dio stat --interval=$(longer 2) --count 1 > $OUT/live.txt"
 touch /tmp/stop
 wait
 ok "with what happened meanwhile" grep -Eq "  [1-9][0-9]* direct writes" "$OUT/live.txt"

@@ -55,6 +55,8 @@ is "so does the kernel log, once, at the first mount" \
 	"$(dmesg | grep -cF "version $(modinfo -F version ext4dio): " || true)" 1
 ok "naming the same source" sh -c "dmesg | grep -F 'EXT4DIO-fs: version' | grep -qF '$origin'"
 ok "its messages carry its own prefix" sh -c "dmesg | grep -q 'EXT4DIO-fs (.*): mounted'"
+fails "it has nothing to say against itself" sh -c "modinfo ext4dio | grep -q ^caveat ||
+	dmesg | grep -q 'EXT4DIO-fs: caution'"
 is "mount shows its type" "$(findmnt -no FSTYPE "$mnt")" ext4dio
 ok "its mount is under /sys/fs/ext4dio" test -d "/sys/fs/ext4dio/$(basename "$(readlink -f $dev)")"
 ok "and under /proc/fs/ext4dio" test -d "/proc/fs/ext4dio/$(basename "$(readlink -f $dev)")"
