@@ -923,7 +923,7 @@ static ssize_t dio_write_waited(struct kiocb *iocb, struct iov_iter *from, bool 
  *    after the process, and the file would grow when the next has looked for its end.  And 6.1
  *    leaves the protection from a freeze to the owner of the ring.  Its submitter is not kept
  *    for that: NOWAIT, which io_uring tries first, is refused, and the worker waits.  Of others
- *    that are asynchronous (loop devices, overlayfs, nvmet) nobody knows what they rely on.
+ *    that are asynchronous (loop devices, nvmet) nobody knows what they rely on.
  *
  * Context: i_rwsem held as for the I/O.
  */

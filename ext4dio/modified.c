@@ -31,7 +31,7 @@
 /*
  * struct times_taker - somebody who is putting the timestamps of an inode into the journal
  * @list: in dio_times.takers
- * @inode: whose; held
+ * @inode: whose; only compared: the reference that the list had is given up before the end
  * @seq: counts them
  *
  * On the stack of who does it: the worker, or ext4dio_times_of().
@@ -125,7 +125,8 @@ static void times_queue(struct inode *inode)
  * ext4dio_times_of - see to it that the timestamps of all writes to a file are in the journal
  * @inode: the file, or whatever has none of these
  *
- * For fsync, and for who closes it after a write.  Files without such writes pay two reads.
+ * For fsync, and for who closes it after a write.  Files without such writes pay two reads, and the
+ * mount's spinlock while somebody is taking the timestamps of any file there.
  *
  * Context: process context, no journal handle open; sleeps.
  */
