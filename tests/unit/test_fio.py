@@ -26,6 +26,13 @@ class Measured(unittest.TestCase):
         self.assertAlmostEqual(got["iops"], 2000 / 5.043)
         self.assertFalse(got["ran_out"])
 
+    def test_fixed_rate(self):
+        """jobs that do not begin together do what each does in its own time"""
+        jobs = [job(20, 100000, 5000, {"1000": 20}), job(30, 101000, 6000, {"1000": 30})]
+        got = measured({"jobs": jobs}, 5, False, 8)
+        self.assertEqual((got["wall_s"], got["iops"], got["asked"]), (7, 50 / 5.5, 8 * 5.5))
+        self.assertEqual(measured({"jobs": jobs}, 5, False)["asked"], 0)
+
     def test_old_fio(self):
         """an fio that does not tell starts: the longest job"""
         jobs = [job(10, 0, 5000, {"1": 10}), job(10, 0, 5003, {"1": 10})]
@@ -124,7 +131,8 @@ class JobFile(unittest.TestCase):
                                   "size=1048576", "time_based"])
         self.assertEqual(tail, ["[tail]", "numjobs=1", "rw=write", "bs=8192", "offset=1048576",
                                 f"size={200 * 8192}", "offset_increment=8192", "number_ios=200",
-                                "rate_iops=300,300", "rate_process=poisson"])
+                                "rate_iops=300,300", "rate_process=poisson",
+                                "startdelay=0ms-2000ms"])
 
     def test_again(self):
         """overwrites go on until the time is over"""
@@ -133,11 +141,13 @@ class JobFile(unittest.TestCase):
         self.assertFalse([x for x in lines if x.startswith("number_ios")])
 
     def test_rate(self):
-        """a rate is divided among the jobs, which write at random intervals"""
+        """a rate is divided among the jobs, which write at random intervals and do not begin
+        together"""
         lines = self.lines("mixed", rate=300)
         self.assertIn("rate_iops=150,150", lines)
         self.assertIn("rate_process=poisson", lines)
-        self.assertFalse([x for x in self.lines("mixed") if x.startswith("rate")])
+        self.assertIn("startdelay=0ms-2000ms", lines)
+        self.assertFalse([x for x in self.lines("mixed") if x.startswith(("rate", "startdelay"))])
 
     def test_queued(self):
         """mixed by io_uring differs by the engine alone"""

@@ -65,7 +65,7 @@ class Bench(unittest.TestCase):
         patch.start()
         self.addCleanup(patch.stop)
 
-    def fio(self, name, text, seconds, again, keep):
+    def fio(self, name, text, seconds, again, keep, asked=0):
         """A side does what self.rates says, until its file is full."""
         side = list(self.target.mounted_as)[-1] if name != "device" else "device"
         rate = self.rates[side]
@@ -73,7 +73,8 @@ class Bench(unittest.TestCase):
         self.calls.append((side, text, seconds))
         lines = dict(x.split("=", 1) for x in text.splitlines() if "=" in x)
         if "rate_iops" in lines:
-            rate = min(rate, int(lines["rate_iops"].split(",")[0]) * int(lines["numjobs"]))
+            self.assertEqual(int(lines["rate_iops"].split(",")[0]) * int(lines["numjobs"]), asked)
+            rate = min(rate, asked)
         ios = rate * seconds
         full = int(lines["number_ios"]) * int(lines["numjobs"]) if not again else ios
         return {"ios": int(min(ios, full)), "refused": 0, "began": self.began,
@@ -273,6 +274,17 @@ class Plan(Bench):
         self.assertEqual(len(texts), 3)
         result = self.bench(jobs=(3,), rate=["100", "1"], rounds=(1, 1))
         self.assertEqual({r["rate"] for r in result["runs"]}, {99, 3})
+        result = self.bench(jobs=(3,), rate=["10"], rounds=(1, 1))
+        self.assertEqual({r["rate"] for r in result["runs"]}, {9})
+
+    def test_rate_is_long_enough(self):
+        """a run at a fixed rate is as long as its p99 takes, and no longer than a minute"""
+        for rate, seconds in (("1", 60), ("60", 20), ("80", 15), ("250", 5)):
+            self.calls.clear()
+            self.bench(rate=[rate], rounds=(1, 1))
+            self.assertEqual({s for _, _, s in self.calls}, {seconds})
+            units = max(int(rate) * seconds * 2 + 1, 128)
+            self.assertIn(f"number_ios={units}\n", self.calls[0][1])
 
 
 class Robust(Bench):

@@ -154,6 +154,8 @@ class Verdicts(unittest.TestCase):
         self.assertTrue(Analysis(made.result(runs)).cells[0].kept_up("ext4dio"))
         runs[1]["ios"] = 399
         self.assertFalse(Analysis(made.result(runs)).cells[0].kept_up("ext4dio"))
+        runs[1]["asked"] = 495
+        self.assertTrue(Analysis(made.result(runs)).cells[0].kept_up("ext4dio"))
 
 
 class Pairs(unittest.TestCase):

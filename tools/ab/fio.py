@@ -32,8 +32,10 @@ def percentiles(histograms, count):
             for name, (share, least) in PERCENTILES.items()}
 
 
-def figures(jobs):
-    """What some jobs of fio's JSON did together."""
+def figures(jobs, rate=0):
+    """What some jobs of fio's JSON did together.  @rate: the operations a second that were
+    asked of them, 0 for as fast as it goes; such jobs do not begin together (workload.py), so
+    what they do in a second is the sum of what each does in its own time."""
     refused = sum(job.get("total_err", 0) for job in jobs)
     ios = {kind: sum(job[kind]["total_ios"] for job in jobs) for kind in ("read", "write")}
     # Latencies are those of what there is more of.
@@ -50,14 +52,15 @@ def figures(jobs):
     histograms = [{int(k): v for k, v in job[main]["lat_ns"].get("bins", {}).items()}
                   for job in jobs]
     done = max(sum(ios.values()) - refused, 0)
+    mean = max(sum(job["job_runtime"] for job in jobs) / len(jobs), 1) / 1000
     return {
         "ios": sum(ios.values()), "refused": refused, "began": began, "wall_s": wall,
-        "iops": done / wall,
+        "iops": done / (mean if rate else wall), "asked": rate * mean,
         **percentiles(histograms, ios[main]),
     }
 
 
-def measured(output, seconds, again):
+def measured(output, seconds, again, rate=0):
     """What @output, fio's JSON with histograms, says; @seconds: how long the run was to be,
     @again: it goes on until then, whatever is written.  Jobs that only ran beside have their
     own figures, and are in no others."""
@@ -66,13 +69,14 @@ def measured(output, seconds, again):
         (beside if job["jobname"] == BESIDE else jobs).append(job)
     shortest = min(job["job_runtime"] for job in jobs) / 1000
     return {
-        **figures(jobs), "ran_out": not again and shortest < EARLY * seconds,
+        **figures(jobs, rate), "ran_out": not again and shortest < EARLY * seconds,
         "beside": figures(beside) if beside else None,
     }
 
 
-def run(name, job_file, seconds, again, keep):
-    """Run @job_file (its text) for @seconds; what it measured.  @keep: path without suffix
+def run(name, job_file, seconds, again, keep, rate=0):
+    """Run @job_file (its text) for @seconds, @rate operations a second if that is not 0; what
+    it measured.  @keep: path without suffix
     for the job file and fio's own JSON, or None."""
     try:
         done = subprocess.run(["fio", "--output-format=json+", "-"], input=job_file,
@@ -90,4 +94,4 @@ def run(name, job_file, seconds, again, keep):
         keep.parent.mkdir(exist_ok=True)
         keep.with_suffix(".fio").write_text(job_file)
         keep.with_suffix(".json").write_text(done.stdout[start:])
-    return measured(json.loads(done.stdout[start:]), seconds, again)
+    return measured(json.loads(done.stdout[start:]), seconds, again, rate)

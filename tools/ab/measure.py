@@ -16,6 +16,8 @@ from .workload import Failure, workload as find_workload
 CALIBRATION_S = 1
 # The file has room for so much more than a run is expected to write.
 SLACK = 1.3
+# A run at a fixed rate is no longer than this for the sake of its p99, in seconds.
+AT_RATE_S = 60
 # Rounds are added until the interval of each side's ratio is narrower than this, as a factor
 # from end to end: of the IOPS, or at a fixed rate of the p99, which spreads more.
 NARROW = {"iops": 1.10, "p99_us": 1.25}
@@ -108,7 +110,7 @@ class Benchmark:
         if workload.on_device:
             job = workload.job_file(self.target.path, jobs, units, seconds, seed, rate)
             with CpuUse() as use:
-                run = fio.run(workload.name, job, seconds, workload.again, keep)
+                run = fio.run(workload.name, job, seconds, workload.again, keep, rate)
             return self.with_cpu(run, use, None)
         with self.target.mounted(side) as path:
             if not workload.application:
@@ -120,7 +122,7 @@ class Benchmark:
                 if workload.application:
                     run = run_application(workload, path, jobs, seconds, seed, self.cache)
                 else:
-                    run = fio.run(workload.name, job, seconds, workload.again, keep)
+                    run = fio.run(workload.name, job, seconds, workload.again, keep, rate)
             run = self.with_cpu(run, use, counted(counters, dio_counters(path.parent)))
             if workload.application:
                 return run
@@ -162,12 +164,14 @@ class Benchmark:
                  + ", ".join(f"{side.name} {rate:,.0f}/s" for side, rate in zip(sides, rates)))
         return self.units_for(workload, jobs, max(rates)), min(rates)
 
-    def units_for(self, workload, jobs, rate):
-        """The region of each job, in units, for @rate operations a second."""
+    def units_for(self, workload, jobs, rate, seconds=None, slack=SLACK):
+        """The region of each job, in units, for @rate operations a second and @slack times
+        @seconds (default: a run's)."""
         least = self.least_units(workload, jobs)
         if workload.again or workload.application:
             return least
-        wanted = int(rate * self.options["seconds"] * SLACK / (jobs * workload.writes)) + 1
+        seconds = seconds or self.options["seconds"]
+        wanted = int(rate * seconds * slack / (jobs * workload.writes)) + 1
         return min(max(wanted, least), self.most_units(workload, jobs))
 
     def measure(self, workload, jobs):
@@ -176,6 +180,7 @@ class Benchmark:
         full = slowest = None
         for load in self.options["rate"]:
             rate, units = 0, self.least_units(workload, jobs) if not workload.application else 1
+            seconds = self.options["seconds"]
             calibrated = load == "max" and not workload.again or load.endswith("%")
             if calibrated and not workload.application:
                 if full is None:
@@ -186,12 +191,21 @@ class Benchmark:
                     continue
                 rate = int(slowest * int(load[:-1]) / 100) if load.endswith("%") else int(load)
                 # Each job does a whole number a second.
-                rate = max(rate // jobs, 1) * jobs
-                units = self.units_for(workload, jobs, rate)
-            self.cell(workload, jobs, load, rate, sides, units)
+                rate = max(round(rate / jobs), 1) * jobs
+                # The jobs differ in how much they do.
+                seconds = self.seconds_at(rate)
+                units = self.units_for(workload, jobs, rate, seconds, 2)
+            self.cell(workload, jobs, load, rate, sides, units, seconds)
 
-    def cell(self, workload, jobs, load, rate, sides, units):
-        """The rounds of one cell: as many as it takes, within the limits."""
+    def seconds_at(self, rate):
+        """How long a run at a fixed rate has to be to tell the p99, which it is for; within
+        reason."""
+        enough = 1.2 * fio.PERCENTILES["p99_us"][1]
+        return max(self.options["seconds"], min(enough / rate, AT_RATE_S))
+
+    def cell(self, workload, jobs, load, rate, sides, units, seconds):
+        """The rounds of one cell, of runs of @seconds: as many as it takes, within the
+        limits."""
         key = workload.name, jobs, load
         least, limit = self.options["rounds"]
         twice = workload.name in self.options["aa"]
@@ -204,7 +218,7 @@ class Benchmark:
             for kind, side in schedule(sides, number, twice):
                 self.done += 1
                 keep = self.folder / "fio" / f"{self.done:04}-{workload.name}"
-                run = self.one(workload, jobs, side, units, self.options["seconds"], rate=rate,
+                run = self.one(workload, jobs, side, units, seconds, rate=rate,
                                seed=self.options["seed"] + number, keep=keep)
                 runs.append({"kind": kind, "workload": workload.name, "jobs": jobs, "load": load,
                              "rate": rate, "round": number, "side": side.name, "units": units,

@@ -81,7 +81,7 @@ def load_text(cell):
     if cell.load == "max":
         return cell.facts["io"]
     asked = cell.runs[0]["rate"]
-    share = f" = {cell.load}" if cell.load.endswith("%") else ""
+    share = f", about {cell.load}" if cell.load.endswith("%") else ""
     return f"{cell.facts['io']} at {asked:,}/s{share}"
 
 

@@ -185,7 +185,7 @@ class Cell:
     def kept_up(self, side):
         """At a fixed rate: did the side do it?  True without one."""
         for run in self.runs_of(side):
-            asked = run.get("rate", 0) * run["wall_s"]
+            asked = run.get("asked", run.get("rate", 0) * run["wall_s"])
             if run["ios"] - run["refused"] < KEPT_UP * asked - DEVIATIONS * math.sqrt(asked):
                 return False
         return True

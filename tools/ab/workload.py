@@ -14,6 +14,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 BLOCK = 4096
 CHUNK = 1 << 20
+# At a fixed rate the jobs begin within this time, at random.
+STAGGER_MS = 2000
 # fio's name for the jobs that are no part of the figures.
 BESIDE = "beside"
 
@@ -122,9 +124,11 @@ class Workload:
             lines += [f"size={region - self.at}", f"offset_increment={region}"]
         lines.append("time_based" if self.again else f"number_ios={units * self.writes}")
         if rate:
-            # Jobs that write at even intervals would all write at the same instants.
+            # Jobs that write at even intervals, or begin together, would all write at the
+            # same instants.
             share = rate // jobs
-            lines += [f"rate_iops={share},{share}", "rate_process=poisson"]
+            lines += [f"rate_iops={share},{share}", "rate_process=poisson",
+                      f"startdelay=0ms-{STAGGER_MS}ms"]
         return "\n".join(lines) + "\n"
 
     def lay_out(self, path, units):
