@@ -125,8 +125,8 @@ static bool may_hold(const uint64_t *buf, long page, bool must)
 	}
 	if (must || (i && !with('t') && !(i == 1 && (with('b') || with('m')))))
 		return false;
-	/* Cut within a word. */
-	if (i && buf[i] && memcmp(&buf[i], &want, 1) == 0)
+	/* Cut within a word, be it the first. */
+	if ((i || with('t')) && buf[i] && memcmp(&buf[i], &want, 1) == 0)
 		i++;
 	while (i < PAGE / 8 && !buf[i])
 		i++;
@@ -253,7 +253,7 @@ static void *look(void *arg)
 	uint64_t random = seed * 31 + (long)arg;
 	int fd = open_file((long)arg & 1 ? O_DIRECT : 0);
 	char *buf = memory(16 * PAGE);
-	long seen[16];
+	long seen[16], last_cut = 0;
 	off_t last = 0;
 
 	while (!stop) {
@@ -274,6 +274,10 @@ static void *look(void *arg)
 			last = 0;
 			continue;
 		}
+		/* It may have been cut since the last look. */
+		if (cut != last_cut)
+			last = 0;
+		last_cut = cut;
 		if (st.st_size < last)
 			wrong("the size shrinks", st.st_size / PAGE, last);
 		last = st.st_size;
