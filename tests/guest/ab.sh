@@ -61,8 +61,9 @@ says "the counters tell what the locking does" \
 	--destroy --workloads mixed --sides "ext4dio ext4dio:dio_policy=stock" --jobs 4
 says "a run takes its time, at a rate too" "equal load; p50" run "$OUT/rate" --device "$dev" \
 	--destroy --workloads mixed --rate max,50% --seconds 2
-is "each of them" "$(awk -F, 'NR > 1 { print ($10 >= 1.96 && $10 < 2.5) }' "$OUT/rate/result.csv" |
-	xargs)" "1 1 1 1"
+# (That at a rate is for its p99.)
+is "each of them" "$(awk -F, 'NR > 1 { print ($6 == "max" ? $10 >= 1.96 && $10 < 2.5 : \
+	$10 >= 1.96 && ($8 >= 1000 || $10 > 58)) }' "$OUT/rate/result.csv" | xargs)" "1 1 1 1"
 says "too short a run makes no claim" "too short: no claim" run "$OUT/short" \
 	--device "$dev" --destroy --workloads overwrite --rounds 2 --seconds 1
 wipefs -qa "$dev"
