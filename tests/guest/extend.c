@@ -107,7 +107,7 @@ static void fill(uint64_t *buf, long page)
 static bool may_hold(const uint64_t *buf, long page, bool must)
 {
 	uint64_t want = 0xe87e4d0000000000 + page;
-	int i = 0;
+	int i = 0, bytes;
 
 	while (i < PAGE / 8 && buf[i] == want)
 		i++;
@@ -125,9 +125,13 @@ static bool may_hold(const uint64_t *buf, long page, bool must)
 	}
 	if (must || (i && !with('t') && !(i == 1 && (with('b') || with('m')))))
 		return false;
-	/* Cut within a word, be it the first. */
-	if ((i || with('t')) && buf[i] && memcmp(&buf[i], &want, 1) == 0)
-		i++;
+	/* Cut within a word, be it the first: its other bytes are zero. */
+	for (bytes = 1; bytes < 8 && with('t'); bytes++) {
+		if (buf[i] == (want & ((1ull << bytes * 8) - 1))) {
+			i++;
+			break;
+		}
+	}
 	while (i < PAGE / 8 && !buf[i])
 		i++;
 	return i == PAGE / 8;

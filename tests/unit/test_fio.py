@@ -27,7 +27,7 @@ class Measured(unittest.TestCase):
         self.assertFalse(got["ran_out"])
 
     def test_fixed_rate(self):
-        """jobs that do not begin together do what each does in its own time"""
+        """the time of jobs that do not begin together is that of one, on average"""
         jobs = [job(20, 100000, 5000, {"1000": 20}), job(30, 101000, 6000, {"1000": 30})]
         got = measured({"jobs": jobs}, 5, False, 8)
         self.assertEqual((got["wall_s"], got["iops"], got["asked"]), (7, 50 / 5.5, 8 * 5.5))
@@ -131,8 +131,7 @@ class JobFile(unittest.TestCase):
                                   "size=1048576", "time_based"])
         self.assertEqual(tail, ["[tail]", "numjobs=1", "rw=write", "bs=8192", "offset=1048576",
                                 f"size={200 * 8192}", "offset_increment=8192", "number_ios=200",
-                                "rate_iops=300,300", "rate_process=poisson",
-                                "startdelay=0ms-2000ms"])
+                                "rate_iops=300,300", "rate_process=poisson"])
 
     def test_again(self):
         """overwrites go on until the time is over"""
@@ -148,6 +147,8 @@ class JobFile(unittest.TestCase):
         self.assertIn("rate_process=poisson", lines)
         self.assertIn("startdelay=0ms-2000ms", lines)
         self.assertFalse([x for x in self.lines("mixed") if x.startswith(("rate", "startdelay"))])
+        alone = self.lines("mixed", jobs=1, rate=300)
+        self.assertFalse([x for x in alone if x.startswith("startdelay")])
 
     def test_queued(self):
         """mixed by io_uring differs by the engine alone"""

@@ -35,7 +35,7 @@ def percentiles(histograms, count):
 def figures(jobs, rate=0):
     """What some jobs of fio's JSON did together.  @rate: the operations a second that were
     asked of them, 0 for as fast as it goes; such jobs do not begin together (workload.py), so
-    what they do in a second is the sum of what each does in its own time."""
+    the time is that of a job, on average, not that from the first start to the last end."""
     refused = sum(job.get("total_err", 0) for job in jobs)
     ios = {kind: sum(job[kind]["total_ios"] for job in jobs) for kind in ("read", "write")}
     # Latencies are those of what there is more of.
@@ -75,9 +75,8 @@ def measured(output, seconds, again, rate=0):
 
 
 def run(name, job_file, seconds, again, keep, rate=0):
-    """Run @job_file (its text) for @seconds, @rate operations a second if that is not 0; what
-    it measured.  @keep: path without suffix
-    for the job file and fio's own JSON, or None."""
+    """Run @job_file (its text) for @seconds; what it measured.  @keep: path without suffix
+    for the job file and fio's own JSON, or None; @rate: what that asks for, see figures()."""
     try:
         done = subprocess.run(["fio", "--output-format=json+", "-"], input=job_file,
                               timeout=seconds + GRACE_S, capture_output=True, text=True)

@@ -144,8 +144,7 @@ class Device:
     def mounted(self, side):
         """A fresh file system of @side; a file's path on it.  Checked when left."""
         if side.is_ext4:
-            make = ["mkfs.ext4", "-qF", "-b4096", "-i1048576",
-                    "-Elazy_itable_init=0,lazy_journal_init=0"]
+            make = ["mkfs.ext4", "-qF", "-b4096", "-Elazy_itable_init=0,lazy_journal_init=0"]
             check = ["e2fsck", "-fn", self.path]
         elif side.type == "xfs":
             make, check = ["mkfs.xfs", "-qf"], ["xfs_repair", "-n", self.path]

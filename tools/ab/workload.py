@@ -127,8 +127,9 @@ class Workload:
             # Jobs that write at even intervals, or begin together, would all write at the
             # same instants.
             share = rate // jobs
-            lines += [f"rate_iops={share},{share}", "rate_process=poisson",
-                      f"startdelay=0ms-{STAGGER_MS}ms"]
+            lines += [f"rate_iops={share},{share}", "rate_process=poisson"]
+            if jobs > 1:
+                lines.append(f"startdelay=0ms-{STAGGER_MS}ms")
         return "\n".join(lines) + "\n"
 
     def lay_out(self, path, units):
