@@ -274,8 +274,8 @@ class Plan(Bench):
         self.assertEqual(len(texts), 3)
         result = self.bench(jobs=(3,), rate=["100", "1"], rounds=(1, 1))
         self.assertEqual({r["rate"] for r in result["runs"]}, {99, 3})
-        result = self.bench(jobs=(3,), rate=["10"], rounds=(1, 1))
-        self.assertEqual({r["rate"] for r in result["runs"]}, {9})
+        result = self.bench(jobs=(3,), rate=["10", "11"], rounds=(1, 1))
+        self.assertEqual({r["rate"] for r in result["runs"]}, {9, 12})
 
     def test_rate_is_long_enough(self):
         """a run at a fixed rate is as long as its p99 takes, and no longer than a minute"""
