@@ -29,6 +29,13 @@
 #define EXT4DIO_CONVERT		(EXT4_GET_BLOCKS_IO_CONVERT_EXT | EXT4_EX_NOCACHE)
 #endif
 
+/* Up to 6.7 it can be told how many to discard, of which 0 stands for all. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
+#define EXT4DIO_DISCARD_ALL(inode)	ext4dio_discard_preallocations(inode, 0)
+#else
+#define EXT4DIO_DISCARD_ALL(inode)	ext4dio_discard_preallocations(inode)
+#endif
+
 /* RWF_ATOMIC is of 6.11, and of 6.13 for ext4. */
 #ifndef IOCB_ATOMIC
 #define IOCB_ATOMIC	0

@@ -7,6 +7,8 @@
 #include <linux/percpu.h>
 #include <linux/sysfs.h>
 #include "ext4dio.h"
+#include "compat.h"
+#include "dio_ahead.h"
 #include "dio_mount.h"
 
 static const char * const dio_policy_names[] = {
@@ -122,6 +124,26 @@ static ssize_t store_policy(struct dio_mount *m, const char *buf, size_t len)
 	return len;
 }
 
+static ssize_t show_ahead(struct dio_mount *m, size_t offset, char *buf)
+{
+	return sysfs_emit(buf, "%u\n", READ_ONCE(EXT4_SB(m->sb)->s_dio_ahead));
+}
+
+static ssize_t store_ahead(struct dio_mount *m, const char *buf, size_t len)
+{
+	unsigned int kib;
+	int ret = kstrtouint(buf, 10, &kib);
+
+	if (ret)
+		return ret;
+	if (kib > DIO_AHEAD_MAX_KIB)
+		return -ERANGE;
+	if (kib && EXT4DIO_UNWRITTEN_NEEDS_HANDLE)
+		return -EOPNOTSUPP;
+	WRITE_ONCE(EXT4_SB(m->sb)->s_dio_ahead, kib);
+	return len;
+}
+
 static ssize_t store_reset(struct dio_mount *m, const char *buf, size_t len)
 {
 	bool yes;
@@ -148,12 +170,15 @@ static ssize_t store_reset(struct dio_mount *m, const char *buf, size_t len)
 	&dio_file_##name.attr,
 
 DIO_FILE(policy, 0644, 0, show_policy, store_policy)
+DIO_FILE(ahead_kib, 0644, 0, show_ahead, store_ahead)
 DIO_FILE(reset, 0200, 0, NULL, store_reset)
 DIO_REASONS(DIO_REASON_FILE)
 DIO_COUNTER(upgrades, upgrades, show_sum)
 DIO_COUNTER(fallbacks, fallbacks, show_sum)
 DIO_COUNTER(tracked_files, tracked, show_sum)
 DIO_COUNTER(handed_over, handed_over, show_sum)
+DIO_COUNTER(ahead_blocks, ahead_blocks, show_sum)
+DIO_COUNTER(ahead_trimmed, ahead_trimmed, show_sum)
 DIO_COUNTER(lock_waits, waits[DIO_WAIT_LOCK], show_sum)
 DIO_COUNTER(lock_wait_ns, wait_ns[DIO_WAIT_LOCK], show_sum)
 DIO_COUNTER(lock_wait_max_ns, wait_max_ns[DIO_WAIT_LOCK], show_max)
@@ -166,12 +191,15 @@ DIO_COUNTER(token_wait_max_ns, wait_max_ns[DIO_WAIT_TOKEN], show_max)
 
 static struct attribute *dio_attrs[] = {
 	&dio_file_policy.attr,
+	&dio_file_ahead_kib.attr,
 	&dio_file_reset.attr,
 	DIO_REASONS(DIO_REASON_ATTR)
 	&dio_file_upgrades.attr,
 	&dio_file_fallbacks.attr,
 	&dio_file_tracked_files.attr,
 	&dio_file_handed_over.attr,
+	&dio_file_ahead_blocks.attr,
+	&dio_file_ahead_trimmed.attr,
 	&dio_file_lock_waits.attr,
 	&dio_file_lock_wait_ns.attr,
 	&dio_file_lock_wait_max_ns.attr,
@@ -229,6 +257,7 @@ static void dio_mount_free(struct dio_mount *m)
 	kobject_put(&m->kobj);
 	wait_for_completion(&m->released);
 	ext4dio_times_exit(&m->times);
+	destroy_workqueue(m->ahead);
 	free_percpu(m->counts);
 	kfree(m);
 }
@@ -250,7 +279,11 @@ int ext4dio_dio_mount_add(struct super_block *sb)
 	if (!m)
 		goto undo;
 	m->counts = alloc_percpu(struct dio_counts);
-	if (!m->counts || ext4dio_times_init(&m->times, sb)) {
+	/* (A close waits for it, also one that memory reclaim waits for.) */
+	m->ahead = alloc_workqueue("ext4dio-ahead/%s", WQ_MEM_RECLAIM | WQ_UNBOUND, 0, sb->s_id);
+	if (!m->counts || !m->ahead || ext4dio_times_init(&m->times, sb)) {
+		if (m->ahead)
+			destroy_workqueue(m->ahead);
 		free_percpu(m->counts);
 		kfree(m);
 		goto undo;
@@ -292,12 +325,26 @@ void ext4dio_dio_mount_del(struct super_block *sb)
 
 /* -------------------------------------------------------------- mount option */
 
-enum { OPT_DIO_POLICY };
+enum { OPT_DIO_POLICY, OPT_DIO_AHEAD };
 
 static const struct fs_parameter_spec dio_params[] = {
 	fsparam_string("dio_policy", OPT_DIO_POLICY),
+	fsparam_u32("dio_ahead", OPT_DIO_AHEAD),
 	{}
 };
+
+/* dio_ahead=KIB; 0 or an error. */
+static int parse_ahead(struct fs_context *fc, unsigned int kib, struct dio_options *options)
+{
+	if (kib > DIO_AHEAD_MAX_KIB)
+		return invalf(fc, "EXT4DIO-fs: dio_ahead=%u: at most %u (KiB)", kib,
+			      DIO_AHEAD_MAX_KIB);
+	if (kib && EXT4DIO_UNWRITTEN_NEEDS_HANDLE)
+		return invalf(fc, "EXT4DIO-fs: dio_ahead needs Linux 7.0 or later, see ext4dio(5)");
+	options->ahead_given = true;
+	options->ahead = kib;
+	return 0;
+}
 
 /**
  * ext4dio_dio_parse_option - take a mount option if it is ours
@@ -319,13 +366,17 @@ bool ext4dio_dio_parse_option(struct fs_context *fc, struct fs_parameter *param,
 	*result = opt;
 	if (opt < 0)
 		return true;
+	if (opt == OPT_DIO_AHEAD) {
+		*result = parse_ahead(fc, parsed.uint_32, options);
+		return true;
+	}
 	*result = match_string(dio_policy_names, ARRAY_SIZE(dio_policy_names), param->string);
 	if (*result < 0) {
 		*result = invalf(fc, "EXT4DIO-fs: dio_policy=%s: expected overlap, shared or stock",
 				 param->string);
 		return true;
 	}
-	options->given = true;
+	options->policy_given = true;
 	options->policy = *result;
 	*result = 0;
 	return true;
@@ -344,11 +395,13 @@ void ext4dio_dio_apply_options(struct super_block *sb, struct dio_options *optio
 {
 	struct ext4dio_sb_info *sbi = EXT4_SB(sb);
 
-	if (!options->given)
-		return;
-	options->before = sbi->s_dio_policy;
+	options->policy_before = sbi->s_dio_policy;
+	options->ahead_before = sbi->s_dio_ahead;
 	options->applied = true;
-	WRITE_ONCE(sbi->s_dio_policy, options->policy);
+	if (options->policy_given)
+		WRITE_ONCE(sbi->s_dio_policy, options->policy);
+	if (options->ahead_given)
+		WRITE_ONCE(sbi->s_dio_ahead, options->ahead);
 }
 
 /**
@@ -358,8 +411,12 @@ void ext4dio_dio_apply_options(struct super_block *sb, struct dio_options *optio
  */
 void ext4dio_dio_revert_options(struct super_block *sb, struct dio_options *options)
 {
-	if (options->applied)
-		WRITE_ONCE(EXT4_SB(sb)->s_dio_policy, options->before);
+	if (!options->applied)
+		return;
+	if (options->policy_given)
+		WRITE_ONCE(EXT4_SB(sb)->s_dio_policy, options->policy_before);
+	if (options->ahead_given)
+		WRITE_ONCE(EXT4_SB(sb)->s_dio_ahead, options->ahead_before);
 }
 
 /**
@@ -371,8 +428,11 @@ void ext4dio_dio_revert_options(struct super_block *sb, struct dio_options *opti
 void ext4dio_dio_show_options(struct seq_file *seq, struct super_block *sb, int nodefs)
 {
 	enum dio_policy policy = READ_ONCE(EXT4_SB(sb)->s_dio_policy);
+	unsigned int ahead = READ_ONCE(EXT4_SB(sb)->s_dio_ahead);
 
 	if (nodefs || policy != DIO_POLICY_OVERLAP)
 		seq_printf(seq, "%cdio_policy=%s", nodefs ? '\n' : ',',
 			   dio_policy_names[policy]);
+	if (nodefs || ahead)
+		seq_printf(seq, "%cdio_ahead=%u", nodefs ? '\n' : ',', ahead);
 }

@@ -29,6 +29,8 @@ enum dio_wait_kind {
  * @upgrades: those that took i_rwsem shared first and then exclusively
  * @fallbacks: those whose rest went through the page cache
  * @tracked: files that tokens were needed for
+ * @ahead_blocks: blocks that were allocated before a write came to them
+ * @ahead_trimmed: those of them that were freed at a close
  * @handed_over: asynchronous writes that kept the shared lock when their submitter went on
  * @waits: how often one had to wait; a lock that was free is no wait
  * @wait_ns: for how long, together
@@ -39,6 +41,8 @@ struct dio_counts {
 	u64 upgrades;
 	u64 fallbacks;
 	u64 tracked;
+	u64 ahead_blocks;
+	u64 ahead_trimmed;
 	u64 handed_over;
 	u64 waits[DIO_WAIT_KINDS];
 	u64 wait_ns[DIO_WAIT_KINDS];
@@ -54,6 +58,7 @@ struct dio_counts {
  * @released: completed by the last reference to @kobj
  * @sb: whose
  * @times: timestamps on their way to the journal
+ * @ahead: allocates ahead
  *
  * Lives from the registration of the mount's sysfs folder, before any file of it can
  * be opened, to its removal at unmount, when none is open any more.
@@ -66,20 +71,27 @@ struct dio_mount {
 	struct completion released;
 	struct super_block *sb;
 	struct dio_times times;
+	struct workqueue_struct *ahead;
 };
 
 /**
  * struct dio_options - the mount options that are ours, on their way to the mount
- * @given: one was given
+ * @policy_given: dio_policy= was
+ * @ahead_given: dio_ahead= was
+ * @applied: those before are set
  * @policy: dio_policy=
- * @before: what it was before, to go back to if a remount fails
- * @applied: @before is set
+ * @policy_before: what it was before, to go back to if a remount fails
+ * @ahead: dio_ahead=, in KiB
+ * @ahead_before: likewise
  */
 struct dio_options {
-	bool given;
+	bool policy_given;
+	bool ahead_given;
 	bool applied;
 	enum dio_policy policy;
-	enum dio_policy before;
+	enum dio_policy policy_before;
+	unsigned int ahead;
+	unsigned int ahead_before;
 };
 
 int ext4dio_dio_mount_add(struct super_block *sb);

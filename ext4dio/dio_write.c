@@ -35,6 +35,7 @@
 #include "ext4dio.h"
 #include "ext4dio_jbd2.h"
 #include "compat.h"
+#include "dio_ahead.h"
 #include "dio_decide.h"
 #include "dio_mount.h"
 #include "dio_token.h"
@@ -1111,6 +1112,7 @@ again:
 	facts.mixed |= fell_apart;
 	how = ext4dio_dio_decide(policy, &facts);
 	trace_ext4dio_dio_decision(inode, pos, len, policy, &facts, &how);
+	ext4dio_ahead(inode, pos, len, facts.extends);
 	if (how.again) {
 		reason = how.reason;
 		ret = -EAGAIN;

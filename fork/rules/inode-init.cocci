@@ -5,7 +5,7 @@
 // present: ext4_alloc_inode i_dio_owner = NULL; ei->i_dio_tokens = NULL;
 // present: ext4_alloc_inode INIT_LIST_HEAD\(&ei->i_dio_times\);
 //
-// Nobody's, no tokens and no new timestamps, at first.
+// Nobody's, no tokens, nothing allocated ahead and no new timestamps, at first.
 
 @@
 identifier ei;
@@ -15,6 +15,7 @@ identifier ei;
 	<...
 +	ei->i_dio_owner = NULL;
 +	ei->i_dio_tokens = NULL;
++	ei->i_dio_ahead = NULL;
 +	INIT_LIST_HEAD(&ei->i_dio_times);
 	ei->i_reserved_data_blocks = 0;
 	...>

@@ -148,7 +148,7 @@ def dio_counters(path):
     if not folder.is_dir():
         return None
     return {p.name: int(p.read_text()) for p in sorted(folder.iterdir())
-            if p.name not in ("policy", "reset")}
+            if p.name not in ("policy", "reset", "ahead_kib")}
 
 
 def counted(before, after):
