@@ -52,6 +52,8 @@ for kernel in $EXT4DIO_KERNELS; do
 		--expect "JBD2: I/O error when updating journal superblock for ($broken)-8" \
 		"${failing[@]}"
 	in_full "$kernel" || continue
+	guest "$kernel" "ahead 1" --send build/tools/extend --send build/tools/rwf \
+		--timeout 1200 "${starved[@]}"
 	guest "$kernel" atomic --send build/tools/atomic
 	guest "$kernel" polled --send build/tools/polled \
 		--expect 'I/O error(, dev| on dev) (bad|nullb[0-9]+),'

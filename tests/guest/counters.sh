@@ -307,7 +307,7 @@ is "as JSON" "$($ext4dio stat "$dev" --json | python3 -c 'import json, sys
 got = json.load(sys.stdin)
 of = got.pop("counters")
 print(*got.values(), of["shared"], of["exclusive_zeroing"], of["again_lock"])')" \
-	"1 $name overlap 2 1 0"
+	"1 $name overlap 0 2 1 0"
 (while [ ! -e /tmp/stop ]; do direct 0 4096; sleep 0.2; done) &
 ok "live" sh -c "$ext4dio stat --interval=$(longer 2) --count 1 > $OUT/live.txt"
 touch /tmp/stop

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Run fsqual on ext4, ext4dio and xfs, on a device that takes 0.5 ms, and print its verdicts side
-# by side: of the task that submits, the share of writes that it slept for.
+# Run fsqual on ext4, ext4dio, the same with dio_ahead where the kernel is new enough for that, and
+# xfs, on a device that takes 0.5 ms, and print its verdicts side by side: of the task that
+# submits, the share of writes that it slept for.
 #
 # usage: fsqual.sh PROGRAM
 set -euo pipefail
@@ -12,19 +13,22 @@ program=$PWD/$1
 mnt=/mnt/fsqual
 mkdir -p "$mnt"
 dev=$(null_blk_new fsqual 1536 500)
-types="ext4 ext4dio xfs"
-for type in $types; do
+sides="ext4 ext4dio ext4dio:dio_ahead=1024 xfs"
+[ "$(since 7.0)" = yes ] || sides="ext4 ext4dio xfs"
+for side in $sides; do
+	type=${side%:*}
+	option=${side#"$type"}
 	# No file is as large as the device, but fsqual's are, and sparse.
 	case $type in
 	xfs) mkfs.xfs -q -f "$dev" ;;
 	*) mkfs.ext4 -qF "$dev" ;;
 	esac
-	mount -t "$type" "$dev" "$mnt"
-	(cd "$mnt" && "$program") > "$OUT/$type.txt" 2>&1
+	mount -t "$type" ${option:+-o "${option#:}"} "$dev" "$mnt"
+	(cd "$mnt" && "$program") > "$OUT/$side.txt" 2>&1
 	umount "$mnt"
 done
 
-# rows TYPE: from its tables "OPERATION DEPTH BYTES;VERDICT (WHAT)", a line for each kind of write;
+# rows SIDE: from its tables "OPERATION DEPTH BYTES;VERDICT (WHAT)", a line for each kind of write;
 # of those that are asked twice the last counts.
 rows() {
 	awk -F'|' '
@@ -47,16 +51,23 @@ rows() {
 			print names[i] ";" of[names[i]]
 	}' "$OUT/$1.txt"
 }
-for type in $types; do
-	rows "$type" > "/tmp/$type"
-	if [ "$(wc -l < "/tmp/$type")" -lt 10 ]; then
-		echo "fsqual said of $type what could not be understood:"
-		tail -5 "$OUT/$type.txt"
+for side in $sides; do
+	rows "$side" > "/tmp/$side"
+	if [ "$(wc -l < "/tmp/$side")" -lt 10 ]; then
+		echo "fsqual said of $side what could not be understood:"
+		tail -5 "$OUT/$side.txt"
 		exit 1
 	fi
+	# All are asked the same in the same order.
+	cut -d ';' -f 2 "/tmp/$side" > "/tmp/$side.said"
 done
-# All are asked the same in the same order.
 {
-	echo "operation depth bytes;${types// /;}"
-	paste -d ';' /tmp/ext4 <(cut -d ';' -f 2 /tmp/ext4dio) <(cut -d ';' -f 2 /tmp/xfs)
-} | awk -F ';' '{ printf "%-28s %-32s %-32s %s\n", $1, $2, $3, $4 }'
+	echo "operation depth bytes;${sides// /;}"
+	# shellcheck disable=SC2046,SC2086 # words
+	paste -d ';' <(cut -d ';' -f 1 /tmp/ext4) $(printf '/tmp/%s.said ' $sides)
+} | awk -F ';' '{
+	printf "%-28s", $1
+	for (i = 2; i <= NF; i++)
+		printf " %-32s", $i
+	print ""
+}'

@@ -4,6 +4,8 @@
  *
  *   rwf read|write FILE POS LEN [FRESH-POS|unaligned|ticks|show|fsync|syncfs]
  *   rwf fsyncs FILE OTHER THIRD
+ *   rwf stream FILE POS LEN COUNT STEP
+ *   rwf short FILE POS LEN
  *
  * A timestamp that is due refuses a write as a lock would.  With FRESH-POS each try
  * follows at once upon a plain write of LEN there, which brings them up to date, and
@@ -22,6 +24,12 @@
  * inodes in hand; so who puts the timestamp of a NOWAIT write to THIRD into the journal, and a
  * first fsync of such a write to FILE, both have to wait.  A second fsync of that follows, and
  * prints "fsync has ended".
+ *
+ * stream makes COUNT writes, each STEP behind the one before and 1 ms after it; what is refused is
+ * written without NOWAIT.  Every 512 B of a write have its number in them.  Prints how many were
+ * refused.
+ *
+ * short makes a buffered write from memory that cannot be read.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -31,12 +39,46 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #define TICKS	50
 #define SHUTDOWN	_IOR('X', 125, unsigned int)
+
+static int short_write(const char *path, off_t pos, size_t len)
+{
+	void *memory = mmap(NULL, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int fd = open(path, O_RDWR);
+
+	if (fd < 0 || memory == MAP_FAILED || pwrite(fd, memory, len, pos) != -1 ||
+	    errno != EFAULT) {
+		perror(path);
+		return 1;
+	}
+	return 0;
+}
+
+static int stream(int fd, const struct iovec *iov, off_t pos, int count, off_t step)
+{
+	int n, refused = 0;
+	size_t i;
+
+	for (n = 0; n < count; n++, pos += step) {
+		for (i = 0; i < iov->iov_len; i += 512)
+			*(int *)((char *)iov->iov_base + i) = n + 1;
+		if (pwritev2(fd, iov, 1, pos, RWF_NOWAIT) != (ssize_t)iov->iov_len) {
+			if (errno != EAGAIN)
+				return -1;
+			refused++;
+			if (pwritev(fd, iov, 1, pos) != (ssize_t)iov->iov_len)
+				return -1;
+		}
+		usleep(1000);
+	}
+	return refused;
+}
 
 static int ticks(int fd, const struct iovec *iov, off_t pos)
 {
@@ -128,7 +170,9 @@ int main(int argc, char **argv)
 		return 2;
 	if (!strcmp(argv[1], "fsyncs"))
 		return fsyncs(argv + 2);
-	write = !strcmp(argv[1], "write");
+	if (!strcmp(argv[1], "short"))
+		return short_write(argv[2], atoll(argv[3]), atoll(argv[4]));
+	write = strcmp(argv[1], "read");
 	unaligned = argc > 5 && !strcmp(argv[5], "unaligned");
 	show = argc > 5 && !strcmp(argv[5], "show");
 	crash = argc > 5 && strstr(argv[5], "sync");
@@ -141,6 +185,15 @@ int main(int argc, char **argv)
 	}
 	iov.iov_base = (char *)iov.iov_base + unaligned;
 	memset(iov.iov_base, 'N', iov.iov_len);
+	if (argc > 6) {
+		tries = stream(fd, &iov, atoll(argv[3]), atoi(argv[5]), atoll(argv[6]));
+		if (tries < 0) {
+			perror("write");
+			return 1;
+		}
+		printf("%d refused\n", tries);
+		return 0;
+	}
 	if (argc > 5 && !strcmp(argv[5], "ticks")) {
 		printf("%d of %d\n", ticks(fd, &iov, atoll(argv[3])), TICKS);
 		return 0;
