@@ -33,19 +33,23 @@ copy() {
 	dd if="$1" of="$2" bs=1M count=$mb iflag=direct oflag=direct status=none
 }
 
-# record NAME MKFS-OPTIONS...: a run of the writers, from what is then in $past; its log.
+# record NAME MOUNT-OPTIONS MKFS-OPTIONS...: a run of the writers, from what is then in $past; its
+# log.
 record() {
-	local name=$1 logged
-	shift
+	local name=$1 options=$2 logged dio
+	shift 2
 	mkfs.ext4 -qF -m 0 -E nodiscard,lazy_itable_init=0,lazy_journal_init=0 "$@" "$live"
 	mount -t ext4 "$live" "$mnt"
 	./acked prepare "$mnt" "$seed"
 	umount "$mnt"
 	copy "$live" $past
 	logged=$(log_writes_new "$live" $log $order)
-	mount -t ext4dio "$logged" "$mnt"
+	mount -t ext4dio -o "$options" "$logged" "$mnt"
 	ok "$name: the writers run" ./acked run "$mnt" "$seed" "$batches" logged
 	ok "$name: nothing is missing in the logs" log_writes_whole
+	dio=/sys/fs/ext4dio/$(basename "$(readlink -f "$logged")")/dio
+	[ "$options" = defaults ] ||
+		ok "$name: some were allocated ahead" test "$(cat "$dio/ahead_blocks")" -gt 0
 	umount "$mnt"
 	log_writes_del $log $order > "$OUT/$name.log"
 	gives "$name: before any power cut all is there" "" after_cut ext4 "$live" "$mnt" \
@@ -85,7 +89,7 @@ acked() {
 	END { print last[0] + 0, last[1] + 0, last[2] + 0, last[3] + 0 }' "$OUT/$1.log"
 }
 
-# crash NAME CUTS MKFS-OPTIONS...
+# crash NAME CUTS MOUNT-OPTIONS MKFS-OPTIONS...
 crash() {
 	local name=$1 n=$2 done=0 entries kind from to type found missed="" judge loss=""
 	local -A bad=() count=([ext4]=0 [ext4dio]=0)
@@ -127,8 +131,11 @@ crash() {
 
 # Not with fast commits: after some cuts stock ext4 has lost a size that was acknowledged, and
 # both leave e2fsck blocks behind the end of a file to complain of.
-crash "4 KiB blocks" $((cuts * 4 / 10)) -b 4096
-crash "1 KiB blocks" $((cuts * 2 / 10)) -b 1024
-crash "bigalloc" $((cuts * 2 / 10)) -b 4096 -O bigalloc -C 16384
-crash "without extents" $((cuts * 2 / 10)) -b 1024 -O ^extents,^64bit
+ahead=defaults
+[ "$(since 7.0)" = no ] || ahead=dio_ahead=64
+crash "4 KiB blocks" $((cuts * 3 / 10)) defaults -b 4096
+crash "4 KiB blocks, $ahead" $((cuts / 10)) "$ahead" -b 4096
+crash "1 KiB blocks" $((cuts * 2 / 10)) defaults -b 1024
+crash "bigalloc" $((cuts * 2 / 10)) "$ahead" -b 4096 -O bigalloc -C 16384
+crash "without extents" $((cuts * 2 / 10)) defaults -b 1024 -O ^extents,^64bit
 done_testing

@@ -35,6 +35,7 @@ sets=(
 	"stock policy||dio_policy=stock"
 	"1 KiB blocks, no delayed allocation|-b 1024|nodelalloc"
 )
+[ "$(since 7.0)" = no ] || sets+=("allocated ahead||dio_ahead=1024")
 
 # verify NAME FIO-OPTIONS...
 verify() {
