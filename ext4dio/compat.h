@@ -17,7 +17,7 @@
  * Before 6.4 stock ext4 takes the exclusive lock for every unaligned write, and for every
  * block that is not written.
  */
-#define EXT4DIO_STOCK_IS_OLD	(LINUX_VERSION_CODE < KERNEL_VERSION(6, 4, 0))
+#define EXT4DIO_STOCK_OVERWRITE_IS_WRITTEN	(LINUX_VERSION_CODE < KERNEL_VERSION(6, 4, 0))
 
 /*
  * What turns unwritten into written, as stock ext4 asks for it: newer ones do not have it fill

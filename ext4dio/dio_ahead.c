@@ -35,8 +35,9 @@
 #include "ext4dio_jbd2.h"
 #include "compat.h"
 #include "dio_ahead.h"
+#include "dio_count.h"
+#include "dio_map.h"
 #include "dio_mount.h"
-#include "map_nowait.h"
 
 /* Nothing is allocated ahead when less than this part of the file system is free: 1/2^n. */
 #define AHEAD_FREE_SHIFT	4
@@ -140,7 +141,7 @@ static void ahead_own(struct dio_ahead *a, const struct ext4dio_map_blocks *map)
 	if (map->m_lblk != a->ours_to)
 		a->ours_from = map->m_lblk;
 	a->ours_to = map->m_lblk + map->m_len;
-	this_cpu_add(EXT4_SB(a->inode->i_sb)->s_dio->counts->ahead_blocks, map->m_len);
+	dio_count_add(a->inode, ahead_blocks, map->m_len);
 }
 
 /*
@@ -373,8 +374,8 @@ static void ahead_trim(struct dio_ahead *a)
 	up_write(&EXT4_I(inode)->i_data_sem);
 	ext4dio_mark_inode_dirty(handle, inode);
 	ext4dio_journal_stop(handle);
-	this_cpu_add(EXT4_SB(inode->i_sb)->s_dio->counts->ahead_trimmed,
-		     (blocks - inode->i_blocks) >> (inode->i_blkbits - 9));
+	dio_count_add(inode, ahead_trimmed,
+		      (blocks - inode->i_blocks) >> (inode->i_blkbits - 9));
 unlock:
 	filemap_invalidate_unlock(mapping);
 none:

@@ -61,7 +61,7 @@ static enum dio_reason dio_reason(enum dio_policy policy, const struct dio_facts
 }
 
 /**
- * ext4dio_dio_decide - decide how a direct write has to run
+ * ext4dio_decide - decide how a direct write has to run
  * @policy: of the mount
  * @facts: what is known of it
  *
@@ -77,7 +77,7 @@ static enum dio_reason dio_reason(enum dio_policy policy, const struct dio_facts
  * is held at least shared.
  * Return: the decision.
  */
-struct dio_decision ext4dio_dio_decide(enum dio_policy policy, const struct dio_facts *facts)
+struct dio_decision ext4dio_decide(enum dio_policy policy, const struct dio_facts *facts)
 {
 	struct dio_decision d = { .reason = dio_reason(policy, facts) };
 	bool zeroes = facts->unaligned && facts->zeroes;

@@ -178,6 +178,6 @@ struct dio_decision {
 	bool token;
 };
 
-struct dio_decision ext4dio_dio_decide(enum dio_policy policy, const struct dio_facts *facts);
+struct dio_decision ext4dio_decide(enum dio_policy policy, const struct dio_facts *facts);
 
 #endif

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Policy and counters of a mount, their folder in sysfs, and the mount option.
+ * What a mount knows of its direct writes, its folder in sysfs, and the mount options.
  * What each file means is in ABI/sysfs-fs-ext4dio.
  */
 #include <linux/fs_parser.h>
-#include <linux/percpu.h>
 #include <linux/sysfs.h>
 #include "ext4dio.h"
 #include "compat.h"
@@ -17,70 +16,6 @@ static const char * const dio_policy_names[] = {
 	[DIO_POLICY_STOCK] = "stock",
 };
 static_assert(ARRAY_SIZE(dio_policy_names) == DIO_POLICIES);
-
-/* ------------------------------------------------------------------ counters */
-
-/* The sum of one counter over all CPUs; @offset is that of a u64 in dio_counts. */
-static u64 dio_sum(struct dio_mount *m, size_t offset)
-{
-	u64 sum = 0;
-	int cpu;
-
-	for_each_possible_cpu(cpu)
-		sum += READ_ONCE(*(u64 *)((void *)per_cpu_ptr(m->counts, cpu) + offset));
-	return sum;
-}
-
-/* The largest of one counter over all CPUs. */
-static u64 dio_max(struct dio_mount *m, size_t offset)
-{
-	u64 max = 0;
-	int cpu;
-
-	for_each_possible_cpu(cpu)
-		max = max_t(u64, max,
-			    READ_ONCE(*(u64 *)((void *)per_cpu_ptr(m->counts, cpu) + offset)));
-	return max;
-}
-
-/*
- * Start from zero.  The counters themselves only ever grow, so that no increment can
- * be lost to a reset; what they were is subtracted from then on.  A maximum is cleared
- * in place: one that is set in the same moment may be lost or kept.
- */
-static void dio_reset(struct dio_mount *m)
-{
-	enum dio_wait_kind kind;
-	size_t offset;
-	int cpu;
-
-	mutex_lock(&m->base_lock);
-	for (offset = 0; offset < sizeof(m->base); offset += sizeof(u64))
-		*(u64 *)((void *)&m->base + offset) = dio_sum(m, offset);
-	for_each_possible_cpu(cpu)
-		for (kind = 0; kind < DIO_WAIT_KINDS; kind++)
-			WRITE_ONCE(per_cpu_ptr(m->counts, cpu)->wait_max_ns[kind], 0);
-	mutex_unlock(&m->base_lock);
-}
-
-/**
- * ext4dio_dio_count_wait - count that a direct write had to wait
- * @inode: what it writes to
- * @kind: for what
- * @ns: how long
- *
- * Context: any; does not sleep.
- */
-void ext4dio_dio_count_wait(struct inode *inode, enum dio_wait_kind kind, u64 ns)
-{
-	struct dio_counts *c = get_cpu_ptr(EXT4_SB(inode->i_sb)->s_dio->counts);
-
-	c->waits[kind]++;
-	c->wait_ns[kind] += ns;
-	if (ns > c->wait_max_ns[kind])
-		c->wait_max_ns[kind] = ns;
-	put_cpu_ptr(EXT4_SB(inode->i_sb)->s_dio->counts);
-}
 
 /* --------------------------------------------------------------------- sysfs */
 
@@ -95,17 +30,12 @@ struct dio_file {
 /* What the files do; @offset is that of a file's counter in dio_counts, 0 for other files. */
 static ssize_t show_sum(struct dio_mount *m, size_t offset, char *buf)
 {
-	u64 sum;
-
-	mutex_lock(&m->base_lock);
-	sum = dio_sum(m, offset) - *(u64 *)((void *)&m->base + offset);
-	mutex_unlock(&m->base_lock);
-	return sysfs_emit(buf, "%llu\n", sum);
+	return sysfs_emit(buf, "%llu\n", ext4dio_counters_sum(&m->counters, offset));
 }
 
 static ssize_t show_max(struct dio_mount *m, size_t offset, char *buf)
 {
-	return sysfs_emit(buf, "%llu\n", dio_max(m, offset));
+	return sysfs_emit(buf, "%llu\n", ext4dio_counters_max(&m->counters, offset));
 }
 
 static ssize_t show_policy(struct dio_mount *m, size_t offset, char *buf)
@@ -151,7 +81,7 @@ static ssize_t store_reset(struct dio_mount *m, const char *buf, size_t len)
 
 	if (ret || !yes)
 		return -EINVAL;
-	dio_reset(m);
+	ext4dio_counters_reset(&m->counters);
 	return len;
 }
 
@@ -258,19 +188,19 @@ static void dio_mount_free(struct dio_mount *m)
 	wait_for_completion(&m->released);
 	ext4dio_times_exit(&m->times);
 	destroy_workqueue(m->ahead);
-	free_percpu(m->counts);
+	ext4dio_counters_exit(&m->counters);
 	kfree(m);
 }
 
 /**
- * ext4dio_dio_mount_add - set up counters and the folder "dio" of a new mount
+ * ext4dio_mount_add - set up counters and the folder "dio" of a new mount
  * @sb: the mount's; its own sysfs folder has just been registered
  *
  * Context: process context, at mount, before a file can be opened.
  * Return: 0, or an error, after which the mount's own folder is gone as well, as the
  * caller, which registers it, promises of errors.
  */
-int ext4dio_dio_mount_add(struct super_block *sb)
+int ext4dio_mount_add(struct super_block *sb)
 {
 	struct ext4dio_sb_info *sbi = EXT4_SB(sb);
 	struct dio_mount *m = kzalloc(sizeof(*m), GFP_KERNEL);
@@ -278,18 +208,17 @@ int ext4dio_dio_mount_add(struct super_block *sb)
 
 	if (!m)
 		goto undo;
-	m->counts = alloc_percpu(struct dio_counts);
 	/* (A close waits for it, also one that memory reclaim waits for.) */
 	m->ahead = alloc_workqueue("ext4dio-ahead/%s", WQ_MEM_RECLAIM | WQ_UNBOUND, 0, sb->s_id);
-	if (!m->counts || !m->ahead || ext4dio_times_init(&m->times, sb)) {
+	if (ext4dio_counters_init(&m->counters) || !m->ahead ||
+	    ext4dio_times_init(&m->times, sb)) {
 		if (m->ahead)
 			destroy_workqueue(m->ahead);
-		free_percpu(m->counts);
+		ext4dio_counters_exit(&m->counters);
 		kfree(m);
 		goto undo;
 	}
 	m->sb = sb;
-	mutex_init(&m->base_lock);
 	init_completion(&m->released);
 	err = kobject_init_and_add(&m->kobj, &dio_ktype, &sbi->s_kobj, "dio");
 	if (err) {
@@ -306,13 +235,13 @@ undo:
 }
 
 /**
- * ext4dio_dio_mount_del - undo ext4dio_dio_mount_add()
+ * ext4dio_mount_del - undo ext4dio_mount_add()
  * @sb: the mount's; called before its own folder goes, also where there is nothing to undo
  *
  * Context: process context, at unmount, when no file is open; sleeps until nobody reads
  * or writes the folder's files.
  */
-void ext4dio_dio_mount_del(struct super_block *sb)
+void ext4dio_mount_del(struct super_block *sb)
 {
 	struct dio_mount *m = EXT4_SB(sb)->s_dio;
 
@@ -347,7 +276,7 @@ static int parse_ahead(struct fs_context *fc, unsigned int kib, struct dio_optio
 }
 
 /**
- * ext4dio_dio_parse_option - take a mount option if it is ours
+ * ext4dio_own_option_parse - take a mount option if it is ours
  * @fc: of the mount or remount
  * @param: the option
  * @options: where its value goes
@@ -355,7 +284,7 @@ static int parse_ahead(struct fs_context *fc, unsigned int kib, struct dio_optio
  *
  * Return: true if it is ours.
  */
-bool ext4dio_dio_parse_option(struct fs_context *fc, struct fs_parameter *param,
+bool ext4dio_own_option_parse(struct fs_context *fc, struct fs_parameter *param,
 			      struct dio_options *options, int *result)
 {
 	struct fs_parse_result parsed;
@@ -383,7 +312,7 @@ bool ext4dio_dio_parse_option(struct fs_context *fc, struct fs_parameter *param,
 }
 
 /**
- * ext4dio_dio_apply_options - put what was given into effect
+ * ext4dio_own_options_apply - put what was given into effect
  * @sb: the mount's
  * @options: as parsed
  *
@@ -391,7 +320,7 @@ bool ext4dio_dio_parse_option(struct fs_context *fc, struct fs_parameter *param,
  * Writes of all policies are safe beside each other: what the policy of one takes tokens for,
  * those of the others take them for as well, or wait until nothing is in flight.
  */
-void ext4dio_dio_apply_options(struct super_block *sb, struct dio_options *options)
+void ext4dio_own_options_apply(struct super_block *sb, struct dio_options *options)
 {
 	struct ext4dio_sb_info *sbi = EXT4_SB(sb);
 
@@ -405,11 +334,11 @@ void ext4dio_dio_apply_options(struct super_block *sb, struct dio_options *optio
 }
 
 /**
- * ext4dio_dio_revert_options - undo ext4dio_dio_apply_options() after a failed remount
+ * ext4dio_own_options_revert - undo ext4dio_own_options_apply() after a failed remount
  * @sb: the mount's
  * @options: as applied, or not
  */
-void ext4dio_dio_revert_options(struct super_block *sb, struct dio_options *options)
+void ext4dio_own_options_revert(struct super_block *sb, struct dio_options *options)
 {
 	if (!options->applied)
 		return;
@@ -420,12 +349,12 @@ void ext4dio_dio_revert_options(struct super_block *sb, struct dio_options *opti
 }
 
 /**
- * ext4dio_dio_show_options - for /proc/mounts and /proc/fs/ext4dio/DEVICE/options
+ * ext4dio_own_options_show - for /proc/mounts and /proc/fs/ext4dio/DEVICE/options
  * @seq: where to
  * @sb: the mount's
  * @nodefs: show what is the default as well, a line each
  */
-void ext4dio_dio_show_options(struct seq_file *seq, struct super_block *sb, int nodefs)
+void ext4dio_own_options_show(struct seq_file *seq, struct super_block *sb, int nodefs)
 {
 	enum dio_policy policy = READ_ONCE(EXT4_SB(sb)->s_dio_policy);
 	unsigned int ahead = READ_ONCE(EXT4_SB(sb)->s_dio_ahead);

@@ -122,7 +122,7 @@ void ext4dio_track(struct inode *inode)
 	spin_lock_init(&tokens->lock);
 	tokens->tree = RB_ROOT_CACHED;
 	WRITE_ONCE(EXT4_I(inode)->i_dio_tokens, tokens);
-	this_cpu_inc(EXT4_SB(inode->i_sb)->s_dio->counts->tracked);
+	dio_count(inode, tracked);
 }
 
 /**
@@ -205,7 +205,7 @@ int ext4dio_token_take(struct inode *inode, struct kiocb *iocb,
 	if (before) {
 		since = ktime_get();
 		wait_for_completion(&token->ready);
-		ext4dio_dio_waited(inode, DIO_WAIT_TOKEN, since);
+		ext4dio_count_wait(inode, DIO_WAIT_TOKEN, since);
 	}
 	return 0;
 }

@@ -10,8 +10,8 @@
 #define EXT4DIO_DIO_TRACE_H
 
 #include <linux/tracepoint.h>
+#include "dio_count.h"
 #include "dio_decide.h"
-#include "dio_mount.h"
 
 #ifndef DIO_TRACE_NAMES
 #define DIO_TRACE_NAMES

@@ -36,11 +36,12 @@
 #include "ext4dio_jbd2.h"
 #include "compat.h"
 #include "dio_ahead.h"
+#include "dio_count.h"
 #include "dio_decide.h"
+#include "dio_map.h"
 #include "dio_mount.h"
 #include "dio_token.h"
 #include "dio_write.h"
-#include "map_nowait.h"
 #include "modified.h"
 #include "zeroout.h"
 
@@ -153,7 +154,8 @@ static bool dio_split(struct inode *inode, loff_t pos, size_t len, bool nowait)
 
 	if (ext4dio_map_lookup(inode, &map, nowait) != wanted)
 		return true;
-	return EXT4DIO_STOCK_IS_OLD && (unaligned || !(map.m_flags & EXT4_MAP_MAPPED));
+	return EXT4DIO_STOCK_OVERWRITE_IS_WRITTEN &&
+	       (unaligned || !(map.m_flags & EXT4_MAP_MAPPED));
 }
 
 /* The larger of a page and a block, in bytes. */
@@ -259,7 +261,7 @@ static bool dio_guess(struct kiocb *iocb, size_t len, enum dio_policy policy)
 	if (!f.extends)
 		return false;
 	dio_extend_facts(iocb, len, &f);
-	return ext4dio_dio_decide(policy, &f).exclusive;
+	return ext4dio_decide(policy, &f).exclusive;
 }
 
 /*
@@ -314,22 +316,6 @@ static struct dio_facts dio_facts(struct kiocb *iocb, size_t len, enum dio_polic
 	return f;
 }
 
-/**
- * ext4dio_dio_waited - count and trace that a direct write had to wait
- * @inode: what it writes to
- * @kind: for what
- * @since: when that began
- *
- * Context: any.
- */
-void ext4dio_dio_waited(struct inode *inode, enum dio_wait_kind kind, ktime_t since)
-{
-	u64 ns = ktime_to_ns(ktime_sub(ktime_get(), since));
-
-	ext4dio_dio_count_wait(inode, kind, ns);
-	trace_ext4dio_dio_wait(inode, kind, ns);
-}
-
 /*
  * Take i_rwsem; with @nowait -EAGAIN instead of a wait.  The clock is read only for a lock
  * that is not free.
@@ -347,7 +333,7 @@ static int dio_lock(struct inode *inode, bool exclusive, bool nowait)
 		inode_lock(inode);
 	else
 		inode_lock_shared(inode);
-	ext4dio_dio_waited(inode, DIO_WAIT_LOCK, since);
+	ext4dio_count_wait(inode, DIO_WAIT_LOCK, since);
 	return 0;
 }
 
@@ -407,7 +393,7 @@ static void dio_drain(struct inode *inode)
 		return;
 	since = ktime_get();
 	inode_dio_wait(inode);
-	ext4dio_dio_waited(inode, DIO_WAIT_DRAIN, since);
+	ext4dio_count_wait(inode, DIO_WAIT_DRAIN, since);
 }
 
 /* Give up what dio_lock() took. */
@@ -451,7 +437,7 @@ static int dio_zero_tail(struct inode *inode)
 }
 
 /**
- * ext4dio_dio_before_zeroing - before the rest of the last block is zeroed in the page cache
+ * ext4dio_before_zeroing - before the rest of the last block is zeroed in the page cache
  * @inode: the file, that is to become larger or to be truncated
  *
  * No direct write to that block is in flight: see dio_eof().  But a large folio that was
@@ -460,7 +446,7 @@ static int dio_zero_tail(struct inode *inode)
  *
  * Context: i_rwsem held exclusively; sleeps, but not for direct I/O.
  */
-void ext4dio_dio_before_zeroing(struct inode *inode)
+void ext4dio_before_zeroing(struct inode *inode)
 {
 	loff_t size = i_size_read(inode);
 
@@ -871,7 +857,7 @@ static ssize_t dio_write_extending_orphan(struct kiocb *iocb, struct iov_iter *f
 		ret = 0;
 	/* What has failed is truncated, which zeroes the rest of the last block. */
 	if (ret < 0)
-		ext4dio_dio_before_zeroing(inode);
+		ext4dio_before_zeroing(inode);
 	ext4dio_inode_extension_cleanup(inode, ret < 0);
 	return ret;
 }
@@ -1056,7 +1042,6 @@ ssize_t ext4dio_dio_write_iter(struct kiocb *iocb, struct iov_iter *from)
 {
 	struct inode *inode = file_inode(iocb->ki_filp);
 	struct ext4dio_sb_info *sbi = EXT4_SB(inode->i_sb);
-	struct dio_counts __percpu *counts = sbi->s_dio->counts;
 	enum dio_policy policy = READ_ONCE(sbi->s_dio_policy);
 	bool nowait = iocb->ki_flags & IOCB_NOWAIT;
 	size_t asked = iov_iter_count(from);
@@ -1082,7 +1067,7 @@ ssize_t ext4dio_dio_write_iter(struct kiocb *iocb, struct iov_iter *from)
 again:
 	ret = dio_lock(inode, exclusive, nowait);
 	if (ret) {
-		this_cpu_inc(counts->writes[DIO_AGAIN_LOCK]);
+		dio_count(inode, writes[DIO_AGAIN_LOCK]);
 		return ret;
 	}
 
@@ -1098,7 +1083,7 @@ again:
 		goto unlock;
 	if (!ext4dio_should_use_dio(iocb, from)) {
 		dio_unlock(inode, exclusive);
-		this_cpu_inc(counts->writes[DIO_BUFFERED]);
+		dio_count(inode, writes[DIO_BUFFERED]);
 		return ext4dio_buffered_write_iter(iocb, from);
 	}
 	/*
@@ -1110,7 +1095,7 @@ again:
 
 	facts = dio_facts(iocb, len, policy, retry, &blocks);
 	facts.mixed |= fell_apart;
-	how = ext4dio_dio_decide(policy, &facts);
+	how = ext4dio_decide(policy, &facts);
 	trace_ext4dio_dio_decision(inode, pos, len, policy, &facts, &how);
 	ext4dio_ahead(inode, pos, len, facts.extends);
 	if (how.again) {
@@ -1121,7 +1106,7 @@ again:
 	if (how.exclusive && !exclusive) {
 		/* Size and extents may change in between: decide anew from the start. */
 		dio_unlock(inode, exclusive);
-		this_cpu_inc(counts->upgrades);
+		dio_count(inode, upgrades);
 		exclusive = true;
 		goto again;
 	}
@@ -1212,7 +1197,7 @@ again:
 	}
 	if (handed) {
 		if (ret == -EIOCBQUEUED) {
-			this_cpu_inc(counts->handed_over);
+			dio_count(inode, handed_over);
 			goto unlocked;
 		}
 		if (!dio_take_back(iocb)) {
@@ -1232,7 +1217,7 @@ again:
 		WRITE_ONCE(EXT4_I(inode)->i_dio_owner, NULL);
 	if (ret == -EAGAIN && (flags & IOMAP_DIO_OVERWRITE_ONLY) && !nowait) {
 		dio_unlock(inode, exclusive);
-		this_cpu_inc(counts->upgrades);
+		dio_count(inode, upgrades);
 		exclusive = true;
 		fell_apart = true;
 		reason = DIO_FAILED;
@@ -1254,7 +1239,7 @@ again:
 			goto unlock;
 		}
 		dio_unlock(inode, exclusive);
-		this_cpu_inc(counts->upgrades);
+		dio_count(inode, upgrades);
 		exclusive = true;
 		retry = true;
 		goto again;
@@ -1262,14 +1247,14 @@ again:
 unlock:
 	dio_unlock(inode, exclusive);
 unlocked:
-	this_cpu_inc(counts->writes[reason]);
+	dio_count(inode, writes[reason]);
 	if (sync && ret > 0)
 		ret = generic_write_sync(iocb, ret);
 	if (ret >= 0 && iov_iter_count(from)) {
 		/* The page cache would do it in parts. */
 		if (iocb->ki_flags & IOCB_ATOMIC)
 			return ret ? ret : -EOPNOTSUPP;
-		this_cpu_inc(counts->fallbacks);
+		dio_count(inode, fallbacks);
 		ret = dio_write_rest(iocb, from, dio_short(iocb, from, ret));
 	}
 	return ret;

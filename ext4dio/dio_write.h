@@ -16,8 +16,7 @@ int ext4dio_dio_write_end_io(struct kiocb *iocb, ssize_t size, int error, unsign
 
 /* What it gives to it. */
 ssize_t ext4dio_dio_write_iter(struct kiocb *iocb, struct iov_iter *from);
-void ext4dio_dio_before_zeroing(struct inode *inode);
-void ext4dio_dio_waited(struct inode *inode, enum dio_wait_kind kind, ktime_t since);
+void ext4dio_before_zeroing(struct inode *inode);
 
 /**
  * ext4dio_atomic_refused - is this an atomic write that may not allocate or zero blocks?

@@ -100,7 +100,7 @@ static void check(const struct dio_facts *f, const struct dio_decision *d, bool 
 /* The rule of Linux 7.3; @f->split is never set. */
 static void check_shared(const struct dio_facts *f)
 {
-	struct dio_decision d = ext4dio_dio_decide(DIO_POLICY_SHARED, f);
+	struct dio_decision d = ext4dio_decide(DIO_POLICY_SHARED, f);
 	bool zeroing = f->unaligned && f->zeroes;
 
 	check(f, &d, true, zeroing);
@@ -126,10 +126,10 @@ static void check_shared(const struct dio_facts *f)
 static void check_stock(const struct dio_facts *f)
 {
 	struct dio_facts without = *f;
-	struct dio_decision d = ext4dio_dio_decide(DIO_POLICY_STOCK, f), shared;
+	struct dio_decision d = ext4dio_decide(DIO_POLICY_STOCK, f), shared;
 
 	without.split = false;
-	shared = ext4dio_dio_decide(DIO_POLICY_SHARED, &without);
+	shared = ext4dio_decide(DIO_POLICY_SHARED, &without);
 	check(f, &d, true, f->unaligned && f->zeroes);
 	must(f->security || !f->extends || f->nowait || d.reason == DIO_EXCL_EXTEND,
 	     "extension is named second", f);
@@ -153,8 +153,8 @@ static void check_stock(const struct dio_facts *f)
  */
 static void check_overlap(const struct dio_facts *f)
 {
-	struct dio_decision d = ext4dio_dio_decide(DIO_POLICY_OVERLAP, f);
-	struct dio_decision shared = ext4dio_dio_decide(DIO_POLICY_SHARED, f);
+	struct dio_decision d = ext4dio_decide(DIO_POLICY_OVERLAP, f);
+	struct dio_decision shared = ext4dio_decide(DIO_POLICY_SHARED, f);
 	bool alone = f->append || f->partial_end || f->no_extents || f->fast_commit;
 	enum dio_reason why = f->append ? DIO_EXCL_APPEND :
 			      f->partial_end ? DIO_EXCL_PARTIAL_END :

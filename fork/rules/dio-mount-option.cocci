@@ -4,10 +4,10 @@
 // sites: 6
 // present: * #include "dio_mount\.h"
 // present: * struct ext4_fs_context \{[^}]* struct dio_options \w+;
-// present: ext4_parse_param ext4dio_dio_parse_option\(
-// present: ext4_apply_options ext4dio_dio_apply_options\(
-// present: ext4_reconfigure ext4dio_dio_revert_options\(
-// present: _ext4_show_options ext4dio_dio_show_options\(
+// present: ext4_parse_param ext4dio_own_option_parse\(
+// present: ext4_apply_options ext4dio_own_options_apply\(
+// present: ext4_reconfigure ext4dio_own_options_revert\(
+// present: _ext4_show_options ext4dio_own_options_show\(
 //
 // The mount option dio_policy=, parsed, applied, shown, and taken back where a
 // remount fails; see dio_mount.c.
@@ -35,7 +35,7 @@ expression token, result;
 	...
 	struct ext4_fs_context *ctx = fc->fs_private;
 	...
-+	if (ext4dio_dio_parse_option(fc, param, &ctx->dio, &token))
++	if (ext4dio_own_option_parse(fc, param, &ctx->dio, &token))
 +		return token;
 	token = fs_parse(fc, specs, param, result);
 	...
@@ -48,7 +48,7 @@ identifier fc, sb, ctx;
  {
 	struct ext4_fs_context *ctx = fc->fs_private;
 	...
-+	ext4dio_dio_apply_options(sb, &ctx->dio);
++	ext4dio_own_options_apply(sb, &ctx->dio);
 	ext4_apply_quota_options(fc, sb);
 	...
  }
@@ -61,7 +61,7 @@ identifier fc, sb, ret;
 	...
 	ret = __ext4_remount(fc, sb);
 +	if (ret < 0)
-+		ext4dio_dio_revert_options(sb,
++		ext4dio_own_options_revert(sb,
 +				&((struct ext4_fs_context *)fc->fs_private)->dio);
 	if (ret < 0)
 		return ret;
@@ -75,6 +75,6 @@ identifier seq, sb, nodefs;
  {
 	...
 	ext4_show_quota_options(seq, sb);
-+	ext4dio_dio_show_options(seq, sb, nodefs);
++	ext4dio_own_options_show(seq, sb, nodefs);
 	...
  }

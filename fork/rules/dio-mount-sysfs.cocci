@@ -3,8 +3,8 @@
 // file: sysfs.c
 // sites: 3
 // present: * #include "dio_mount\.h"
-// present: ext4_register_sysfs return ext4dio_dio_mount_add\(
-// present: ext4_unregister_sysfs ext4dio_dio_mount_del\(
+// present: ext4_register_sysfs return ext4dio_mount_add\(
+// present: ext4_unregister_sysfs ext4dio_mount_del\(
 //
 // The folder "dio" comes last into a mount's sysfs folder and goes first.
 
@@ -20,7 +20,7 @@ identifier sb;
  {
 	...
 -	return 0;
-+	return ext4dio_dio_mount_add(sb);
++	return ext4dio_mount_add(sb);
  }
 
 @@
@@ -29,6 +29,6 @@ identifier sb, sbi;
  void ext4_unregister_sysfs(struct super_block *sb)
  {
 	struct ext4_sb_info *sbi = EXT4_SB(sb);
-+	ext4dio_dio_mount_del(sb);
++	ext4dio_mount_del(sb);
 	...
  }

@@ -12,7 +12,7 @@
 @@
 @@
  #include "truncate.h"
-+#include "map_nowait.h"
++#include "dio_map.h"
 
 @@
 identifier inode, map, flags, err, count;

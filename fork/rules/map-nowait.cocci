@@ -2,7 +2,7 @@
 // rule: map-nowait
 // file: inode.c
 // sites: 5
-// present: * #include "map_nowait\.h"
+// present: * #include "dio_map\.h"
 // present: ext4_map_blocks return ext4dio_map_nowait_hit\(
 // present: ext4_map_blocks & EXT4_GET_BLOCKS_CACHED_NOWAIT\) return -EAGAIN;
 // present: ext4_map_blocks WARN_ON_ONCE\(\(\w+ & EXT4_GET_BLOCKS_CACHED_NOWAIT\) &&
@@ -15,7 +15,7 @@
 @@
 @@
  #include "ext4_jbd2.h"
-+#include "map_nowait.h"
++#include "dio_map.h"
 
 @@
 identifier inode, map, flags, retval;

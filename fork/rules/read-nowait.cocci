@@ -2,7 +2,7 @@
 // rule: read-nowait
 // file: file.c
 // sites: 3
-// present: * #include "map_nowait\.h"
+// present: * #include "dio_map\.h"
 // present: ext4_dio_read_iter ext4dio_map_cached
 // present: ext4_dio_read_iter iomap_dio_rw\([^;]*, iocb,\s*0\)
 //
@@ -16,7 +16,7 @@
 @@
 @@
  #include "truncate.h"
-+#include "map_nowait.h"
++#include "dio_map.h"
 
 @@
 identifier iocb, to, inode;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What ext4dio_map_blocks() answers with EXT4_GET_BLOCKS_CACHED_NOWAIT, and what is put into
- * the cache for it.
+ * Block lookups of direct I/O: what ext4dio_map_blocks() answers with
+ * EXT4_GET_BLOCKS_CACHED_NOWAIT, what is put into the cache for it, and what iomap is told.
  *
  * The extent status cache can hold a bad extent: a crafted image has one, and a
  * blocking read put it there while the block validity check was off.  So a hit is
@@ -11,7 +11,7 @@
  */
 #include "ext4dio.h"
 #include "compat.h"
-#include "map_nowait.h"
+#include "dio_map.h"
 
 /* Are these blocks that a file of this file system may have?  Reports nothing. */
 static bool map_valid(struct inode *inode, const struct ext4dio_map_blocks *map)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Block lookups for NOWAIT: from the extent status cache or not at all.
+ * Block lookups of direct I/O; for NOWAIT from the extent status cache or not at all.
  *
  * A NOWAIT read or write is refused as a whole, before its first bio, or it completes:
  *
@@ -17,8 +17,8 @@
  * What the check has found is not handed on instead: a store through mmap can allocate and
  * be written back after it, and a read would take the block for the hole that it was.
  */
-#ifndef EXT4DIO_MAP_NOWAIT_H
-#define EXT4DIO_MAP_NOWAIT_H
+#ifndef EXT4DIO_DIO_MAP_H
+#define EXT4DIO_DIO_MAP_H
 
 #include <linux/fs.h>
 #include <linux/iomap.h>
