@@ -87,10 +87,10 @@ struct dio_decision ext4dio_decide(enum dio_policy policy, const struct dio_fact
 	bool alone = facts->extends && dio_extend_reason(policy, facts) != DIO_SHARED_EXTEND;
 
 	if (facts->nowait) {
-		d.again = d.reason != DIO_SHARED && d.reason != DIO_SHARED_EXTEND &&
-			  d.reason != DIO_SHARED_ZEROING;
-		d.wait = !d.again && (facts->extends || zeroes);
-		d.token = facts->blank && !d.again;
+		d.refuse = d.reason != DIO_SHARED && d.reason != DIO_SHARED_EXTEND &&
+			   d.reason != DIO_SHARED_ZEROING;
+		d.wait = !d.refuse && (facts->extends || zeroes);
+		d.token = facts->blank && !d.refuse;
 		return d;
 	}
 	d.exclusive_io = alone || drain;

@@ -160,7 +160,7 @@ enum dio_reason {
 /**
  * struct dio_decision - how a direct write has to run
  * @reason: the first reason that applies, in the order of the enum
- * @again: refuse with -EAGAIN; nothing else is set then
+ * @refuse: with -EAGAIN; nothing else is set then
  * @exclusive: the checks need i_rwsem exclusively
  * @exclusive_io: the I/O needs it too; else the lock is downgraded after the checks
  * @drain: wait for direct I/O in flight before the I/O
@@ -170,7 +170,7 @@ enum dio_reason {
  */
 struct dio_decision {
 	enum dio_reason reason;
-	bool again;
+	bool refuse;
 	bool exclusive;
 	bool exclusive_io;
 	bool drain;

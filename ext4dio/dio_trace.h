@@ -28,12 +28,12 @@ TRACE_DEFINE_ENUM(DIO_POLICY_STOCK);
  * ext4dio_dio_decision - a direct write was decided on
  *
  * Once for each direct write that comes to a decision; again after an upgrade.  The
- * flags of @facts are those of struct dio_facts, those of @how of struct dio_decision.
+ * flags of @facts are those of struct dio_facts, those of @decision of struct dio_decision.
  */
 TRACE_EVENT(ext4dio_dio_decision,
 	TP_PROTO(struct inode *inode, loff_t pos, size_t len, enum dio_policy policy,
-		 const struct dio_facts *facts, const struct dio_decision *how),
-	TP_ARGS(inode, pos, len, policy, facts, how),
+		 const struct dio_facts *facts, const struct dio_decision *decision),
+	TP_ARGS(inode, pos, len, policy, facts, decision),
 	TP_STRUCT__entry(
 		__field(dev_t, dev)
 		__field(u64, ino)
@@ -42,7 +42,7 @@ TRACE_EVENT(ext4dio_dio_decision,
 		__field(int, policy)
 		__field(int, reason)
 		__field(unsigned int, facts)
-		__field(unsigned int, how)
+		__field(unsigned int, decision)
 	),
 	TP_fast_assign(
 		__entry->dev = inode->i_sb->s_dev;
@@ -50,7 +50,7 @@ TRACE_EVENT(ext4dio_dio_decision,
 		__entry->pos = pos;
 		__entry->len = len;
 		__entry->policy = policy;
-		__entry->reason = how->reason;
+		__entry->reason = decision->reason;
 		__entry->facts = facts->security | facts->extends << 1 |
 				 facts->unaligned << 2 | facts->zeroes << 3 |
 				 facts->split << 4 | facts->nowait << 5 |
@@ -60,11 +60,11 @@ TRACE_EVENT(ext4dio_dio_decision,
 				 facts->no_extents << 12 | facts->fast_commit << 13 |
 				 facts->tracked << 14 | facts->blank << 15 |
 				 facts->waits << 16;
-		__entry->how = how->again | how->exclusive << 1 |
-			       how->exclusive_io << 2 | how->drain << 3 | how->wait << 4 |
-			       how->token << 5;
+		__entry->decision = decision->refuse | decision->exclusive << 1 |
+				    decision->exclusive_io << 2 | decision->drain << 3 |
+				    decision->wait << 4 | decision->token << 5;
 	),
-	TP_printk("dev %d,%d ino %llu pos %lld len %zu policy %s reason %s facts %s how %s",
+	TP_printk("dev %d,%d ino %llu pos %lld len %zu policy %s reason %s facts %s decision %s",
 		  MAJOR(__entry->dev), MINOR(__entry->dev), __entry->ino, __entry->pos,
 		  __entry->len,
 		  __print_symbolic(__entry->policy, { DIO_POLICY_OVERLAP, "overlap" },
@@ -77,7 +77,7 @@ TRACE_EVENT(ext4dio_dio_decision,
 				{ 2048, "partial_end" }, { 4096, "no_extents" },
 				{ 8192, "fast_commit" }, { 16384, "tracked" },
 				{ 32768, "blank" }, { 65536, "waits" }),
-		  __print_flags(__entry->how, "|", { 1, "again" }, { 2, "exclusive" },
+		  __print_flags(__entry->decision, "|", { 1, "refuse" }, { 2, "exclusive" },
 				{ 4, "exclusive_io" }, { 8, "drain" }, { 16, "wait" },
 				{ 32, "token" }))
 );

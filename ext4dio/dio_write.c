@@ -915,11 +915,11 @@ static ssize_t dio_write_waited(struct kiocb *iocb, struct iov_iter *from, bool 
  * Context: i_rwsem held as for the I/O.
  */
 static bool dio_can_hand_over(struct kiocb *iocb, size_t len, const struct dio_facts *facts,
-			      const struct dio_decision *how)
+			      const struct dio_decision *d)
 {
 	struct inode *inode = file_inode(iocb->ki_filp);
 
-	return how->wait && !how->exclusive_io && (iocb->ki_flags & IOCB_AIO_RW) && !facts->eof &&
+	return d->wait && !d->exclusive_io && (iocb->ki_flags & IOCB_AIO_RW) && !facts->eof &&
 	       (!facts->extends || iocb->ki_pos + (loff_t)len > i_size_read(inode));
 }
 
@@ -1028,6 +1028,276 @@ static int dio_atomic_check(struct kiocb *iocb, struct iov_iter *from, size_t as
 	return 0;
 }
 
+/* What comes after a step of a direct write. */
+enum dio_next {
+	DIO_GO_ON,	/* the step after it */
+	DIO_ALONE,	/* all of them once more, with i_rwsem exclusively */
+	DIO_END,	/* nothing: it is refused, has failed or is written; the lock is held */
+	DIO_GONE,	/* nothing either: the I/O has the lock, or has dropped it */
+};
+
+/**
+ * struct dio_write - a direct write on its way
+ * @iocb: where to and how
+ * @from: the data
+ * @inode: the file
+ * @policy: of the mount, when it began
+ * @asked: how many bytes @from had
+ * @nowait: IOCB_NOWAIT
+ * @exclusive: i_rwsem is held, or about to be taken, exclusively
+ * @starved: a conversion of it has found no block for the extent tree
+ * @apart: it was taken for an atomic one to a single extent, and was not
+ * @handed: its I/O may keep the lock
+ * @sync: the commit of the journal is left to be waited for without the lock
+ * @flags: for iomap_dio_rw()
+ * @pos: where it begins
+ * @len: how many bytes it may be
+ * @blocks: what a token needs to know
+ * @facts: what is known of it
+ * @decision: how it has to run
+ * @reason: what it is counted under
+ * @ret: its result so far
+ */
+struct dio_write {
+	struct kiocb *iocb;
+	struct iov_iter *from;
+	struct inode *inode;
+	enum dio_policy policy;
+	size_t asked;
+	bool nowait;
+	bool exclusive;
+	bool starved;
+	bool apart;
+	bool handed;
+	bool sync;
+	unsigned int flags;
+	loff_t pos;
+	size_t len;
+	struct dio_blocks blocks;
+	struct dio_facts facts;
+	struct dio_decision decision;
+	enum dio_reason reason;
+	ssize_t ret;
+};
+
+/* It cannot go on without waiting, for @reason. */
+static enum dio_next dio_refuse(struct dio_write *w, enum dio_reason reason)
+{
+	w->reason = reason;
+	w->ret = -EAGAIN;
+	return DIO_END;
+}
+
+/*
+ * The first step: may it be written, and how has that to be done?
+ *
+ * Context: i_rwsem held, in either way.
+ */
+static enum dio_next dio_judge(struct dio_write *w)
+{
+	struct inode *inode = w->inode;
+
+	/* First, because the position of an O_APPEND write is not known before. */
+	w->ret = ext4dio_generic_write_checks(w->iocb, w->from);
+	if (w->ret <= 0)
+		return DIO_END;
+	w->pos = w->iocb->ki_pos;
+	w->len = w->ret;
+
+	w->ret = dio_atomic_check(w->iocb, w->from, w->asked);
+	if (w->ret)
+		return DIO_END;
+	if (!ext4dio_should_use_dio(w->iocb, w->from)) {
+		w->reason = DIO_BUFFERED;
+		return DIO_END;
+	}
+	/*
+	 * There is no inline data, or we would not be here, and none may come: this
+	 * write allocates blocks.
+	 */
+	if (ext4dio_test_inode_state(inode, EXT4_STATE_MAY_INLINE_DATA))
+		ext4dio_clear_inode_state(inode, EXT4_STATE_MAY_INLINE_DATA);
+
+	w->facts = dio_facts(w->iocb, w->len, w->policy, w->starved, &w->blocks);
+	w->facts.mixed |= w->apart;
+	w->decision = ext4dio_decide(w->policy, &w->facts);
+	trace_ext4dio_dio_decision(inode, w->pos, w->len, w->policy, &w->facts, &w->decision);
+	ext4dio_ahead(inode, w->pos, w->len, w->facts.extends);
+	if (w->decision.refuse)
+		return dio_refuse(w, w->decision.reason);
+	/* Size and extents may change in between: decide anew from the start. */
+	if (w->decision.exclusive && !w->exclusive)
+		return DIO_ALONE;
+	return DIO_GO_ON;
+}
+
+/*
+ * The second: what is due before the I/O, with the lock and the token that it needs.
+ *
+ * Context: i_rwsem held exclusively, if it was decided so; then held as the I/O needs it.
+ */
+static enum dio_next dio_prepare(struct dio_write *w)
+{
+	const struct dio_decision *d = &w->decision;
+	struct inode *inode = w->inode;
+
+	/*
+	 * A write in flight may still turn unwritten blocks into written ones, or have
+	 * half a block of its own in ours.  None can start: we hold the lock exclusively.
+	 */
+	if (d->drain) {
+		dio_drain(inode);
+		ext4dio_tokens_idle(inode);
+		if (d->reason == DIO_EXCL_ZEROING && w->policy == DIO_POLICY_OVERLAP)
+			ext4dio_track(inode);
+	}
+
+	/* Drops suid, sgid and capabilities, hence exclusive; and the timestamps. */
+	w->ret = ext4dio_write_modified(w->iocb);
+	if (w->ret == -EAGAIN)
+		return dio_refuse(w, DIO_AGAIN_TIME);
+	if (w->ret < 0)
+		return DIO_END;
+	w->reason = d->reason;
+
+	/*
+	 * The I/O itself may do with less than its checks.  Nobody gets the lock
+	 * exclusively in between, so what was decided still holds.
+	 */
+	if (w->exclusive && !d->exclusive_io) {
+		downgrade_write(&inode->i_rwsem);
+		w->exclusive = false;
+	}
+
+	w->handed = dio_can_hand_over(w->iocb, w->len, &w->facts, d);
+	/* (i_size has moved past it since the decision.) */
+	if (w->nowait && d->wait && !w->handed && !is_sync_kiocb(w->iocb))
+		return dio_refuse(w, DIO_AGAIN_EXTEND);
+
+	/* From here to its completion it may be in the way of others, and they in its. */
+	if (d->token) {
+		w->ret = ext4dio_token_take(inode, w->iocb, &w->blocks, w->len, w->nowait);
+		if (w->ret == -EAGAIN)
+			return dio_refuse(w, DIO_AGAIN_TOKEN);
+		if (w->ret) {
+			w->reason = DIO_FAILED;
+			return DIO_END;
+		}
+	}
+	return DIO_GO_ON;
+}
+
+/*
+ * What has become of a write that had the lock handed over to its I/O?
+ *
+ * Context: i_rwsem held if the next step is DIO_GO_ON.
+ */
+static enum dio_next dio_handed_back(struct dio_write *w)
+{
+	if (w->ret == -EIOCBQUEUED) {
+		dio_count(w->inode, handed_over);
+		return DIO_GONE;
+	}
+	if (dio_take_back(w->iocb))
+		return DIO_GO_ON;
+	/* It has ended.  Only for want of a block it is looked at once more. */
+	if (!dio_no_block(w->ret) || w->iocb->ki_pos != w->pos)
+		return DIO_GONE;
+	if (w->nowait) {
+		iov_iter_revert(w->from, w->len - iov_iter_count(w->from));
+		dio_refuse(w, DIO_AGAIN_SCARCE);
+		return DIO_GONE;
+	}
+	inode_lock_shared(w->inode);
+	return DIO_GO_ON;
+}
+
+/*
+ * The third: the I/O.
+ *
+ * Context: i_rwsem held as was decided for the I/O.
+ */
+static enum dio_next dio_submit(struct dio_write *w)
+{
+	const struct dio_decision *d = &w->decision;
+	struct inode *inode = w->inode;
+	struct kiocb *iocb = w->iocb;
+	size_t taken;
+
+	/*
+	 * Bios that are polled for must not be waited for: the one who polls would be this
+	 * task, once it is back.  Others wait for a token, or for the lock that the I/O holds.
+	 * Before it gives up at a hole of an inode without extents, iomap waits for what it
+	 * has submitted.
+	 */
+	if (d->wait || d->token || !ext4dio_test_inode_flag(inode, EXT4_INODE_EXTENTS))
+		iocb->ki_flags &= ~IOCB_HIPRI;
+	dio_announce(inode);
+	/* One block cannot fall apart; for more see dio_mixed(). */
+	w->flags = 0;
+	if ((iocb->ki_flags & IOCB_ATOMIC) && !w->facts.mixed && w->asked > i_blocksize(inode))
+		w->flags |= IOMAP_DIO_OVERWRITE_ONLY;
+	/*
+	 * Its own conversion, in this task, may zero the rest of an extent if nobody else is
+	 * in flight; see zeroout.c.  Nobody is, so that this holds also for what iomap has
+	 * written back before it counts the write.
+	 */
+	if (d->drain && d->wait)
+		WRITE_ONCE(EXT4_I(inode)->i_dio_owner, current);
+	if (!is_sync_kiocb(iocb) && !((w->pos + w->len) & (i_blocksize(inode) - 1)))
+		iocb->ki_flags |= DIO_IOCB_WHOLE;
+	w->sync = d->wait && !w->handed && (iocb->ki_flags & IOCB_DSYNC);
+	if (w->handed)
+		w->ret = dio_write_handed_over(iocb, w->from, w->facts.extends);
+	else if (d->wait)
+		w->ret = dio_write_waited(iocb, w->from, w->facts.extends, !w->exclusive,
+					  w->flags);
+	else
+		w->ret = iomap_dio_rw(iocb, w->from, &ext4dio_iomap_ops, &dio_write_ops,
+				      w->flags, iocb, 0);
+	if (w->ret != -EIOCBQUEUED) {
+		/* What was queued may be over, and @iocb gone. */
+		if (d->token)
+			ext4dio_token_put(inode, iocb, w->pos);
+		iocb->ki_flags &= ~DIO_IOCB_WHOLE;
+		/* Its end may have counted less than iomap has taken from @from. */
+		taken = w->len - iov_iter_count(w->from);
+		if (w->ret > 0 && taken > w->ret)
+			iov_iter_revert(w->from, taken - w->ret);
+	}
+	if (d->drain && d->wait)
+		WRITE_ONCE(EXT4_I(inode)->i_dio_owner, NULL);
+	return w->handed ? dio_handed_back(w) : DIO_GO_ON;
+}
+
+/*
+ * The last: was it what it was taken for?
+ *
+ * Context: i_rwsem held, as for the I/O.
+ */
+static enum dio_next dio_look_back(struct dio_write *w)
+{
+	if (w->ret == -EAGAIN && (w->flags & IOMAP_DIO_OVERWRITE_ONLY) && !w->nowait) {
+		w->apart = true;
+		return DIO_ALONE;
+	}
+	if (w->ret == -ENOTBLK)
+		w->ret = 0;
+	/* (Where ki_pos has moved on it was the commit that failed.) */
+	if (!dio_starved(w->inode, w->pos, w->len, w->ret) || w->iocb->ki_pos != w->pos)
+		return DIO_END;
+	if (w->decision.exclusive_io) {
+		ext4dio_data_lost(w->inode, w->ret);
+		return DIO_END;
+	}
+	/* Nothing is lost: the data is still with the caller.  Once more, alone. */
+	iov_iter_revert(w->from, w->len - iov_iter_count(w->from));
+	if (w->nowait)
+		return dio_refuse(w, DIO_AGAIN_SCARCE);
+	w->starved = true;
+	return DIO_ALONE;
+}
+
 /**
  * ext4dio_dio_write_iter - write with O_DIRECT
  * @iocb: where to and how
@@ -1041,221 +1311,55 @@ static int dio_atomic_check(struct kiocb *iocb, struct iov_iter *from, size_t as
 ssize_t ext4dio_dio_write_iter(struct kiocb *iocb, struct iov_iter *from)
 {
 	struct inode *inode = file_inode(iocb->ki_filp);
-	struct ext4dio_sb_info *sbi = EXT4_SB(inode->i_sb);
-	enum dio_policy policy = READ_ONCE(sbi->s_dio_policy);
-	bool nowait = iocb->ki_flags & IOCB_NOWAIT;
-	size_t asked = iov_iter_count(from);
-	bool exclusive = dio_guess(iocb, asked, policy);
-	bool sync = false;
-	bool fell_apart = false;
-	enum dio_reason reason = DIO_FAILED;
-	struct dio_decision how;
-	struct dio_blocks blocks;
-	struct dio_facts facts;
-	bool retry = false;
-	bool handed;
-	loff_t pos;
-	size_t len;
-	unsigned int flags;
-	ssize_t ret;
+	struct dio_write w = {
+		.iocb = iocb,
+		.from = from,
+		.inode = inode,
+		.policy = READ_ONCE(EXT4_SB(inode->i_sb)->s_dio_policy),
+		.asked = iov_iter_count(from),
+		.nowait = iocb->ki_flags & IOCB_NOWAIT,
+	};
+	enum dio_next next;
 
 	/*
 	 * An io_uring that offers this, on some 6.12, ends the I/O when its task next comes by.
 	 * If that task waits for the I/O itself it never does; and others wait as long.
 	 */
 	iocb->ki_flags &= ~IOCB_DIO_CALLER_COMP;
-again:
-	ret = dio_lock(inode, exclusive, nowait);
-	if (ret) {
-		dio_count(inode, writes[DIO_AGAIN_LOCK]);
-		return ret;
+	w.exclusive = dio_guess(iocb, w.asked, w.policy);
+	for (;;) {
+		w.reason = DIO_FAILED;
+		w.ret = dio_lock(inode, w.exclusive, w.nowait);
+		if (w.ret) {
+			dio_count(inode, writes[DIO_AGAIN_LOCK]);
+			return w.ret;
+		}
+		next = dio_judge(&w);
+		if (next == DIO_GO_ON)
+			next = dio_prepare(&w);
+		if (next == DIO_GO_ON)
+			next = dio_submit(&w);
+		if (next == DIO_GO_ON)
+			next = dio_look_back(&w);
+		if (next != DIO_ALONE)
+			dio_count(inode, writes[w.reason]);
+		else
+			dio_count(inode, upgrades);
+		if (next != DIO_GONE)
+			dio_unlock(inode, w.exclusive);
+		if (next != DIO_ALONE)
+			break;
+		w.exclusive = true;
 	}
-
-	/* First, because the position of an O_APPEND write is not known before. */
-	ret = ext4dio_generic_write_checks(iocb, from);
-	if (ret <= 0)
-		goto unlock;
-	pos = iocb->ki_pos;
-	len = ret;
-
-	ret = dio_atomic_check(iocb, from, asked);
-	if (ret)
-		goto unlock;
-	if (!ext4dio_should_use_dio(iocb, from)) {
-		dio_unlock(inode, exclusive);
-		dio_count(inode, writes[DIO_BUFFERED]);
+	if (w.reason == DIO_BUFFERED)
 		return ext4dio_buffered_write_iter(iocb, from);
-	}
-	/*
-	 * There is no inline data, or we would not be here, and none may come: this
-	 * write allocates blocks.
-	 */
-	if (ext4dio_test_inode_state(inode, EXT4_STATE_MAY_INLINE_DATA))
-		ext4dio_clear_inode_state(inode, EXT4_STATE_MAY_INLINE_DATA);
-
-	facts = dio_facts(iocb, len, policy, retry, &blocks);
-	facts.mixed |= fell_apart;
-	how = ext4dio_decide(policy, &facts);
-	trace_ext4dio_dio_decision(inode, pos, len, policy, &facts, &how);
-	ext4dio_ahead(inode, pos, len, facts.extends);
-	if (how.again) {
-		reason = how.reason;
-		ret = -EAGAIN;
-		goto unlock;
-	}
-	if (how.exclusive && !exclusive) {
-		/* Size and extents may change in between: decide anew from the start. */
-		dio_unlock(inode, exclusive);
-		dio_count(inode, upgrades);
-		exclusive = true;
-		goto again;
-	}
-
-	/*
-	 * A write in flight may still turn unwritten blocks into written ones, or have
-	 * half a block of its own in ours.  None can start: we hold the lock exclusively.
-	 */
-	if (how.drain) {
-		dio_drain(inode);
-		ext4dio_tokens_idle(inode);
-		if (how.reason == DIO_EXCL_ZEROING && policy == DIO_POLICY_OVERLAP)
-			ext4dio_track(inode);
-	}
-
-	/* Drops suid, sgid and capabilities, hence exclusive; and the timestamps. */
-	ret = ext4dio_write_modified(iocb);
-	if (ret < 0) {
-		if (ret == -EAGAIN)
-			reason = DIO_AGAIN_TIME;
-		goto unlock;
-	}
-	reason = how.reason;
-
-	/*
-	 * The I/O itself may do with less than its checks.  Nobody gets the lock
-	 * exclusively in between, so what was decided still holds.
-	 */
-	if (exclusive && !how.exclusive_io) {
-		downgrade_write(&inode->i_rwsem);
-		exclusive = false;
-	}
-
-	handed = dio_can_hand_over(iocb, len, &facts, &how);
-	/* (i_size has moved past it since the decision.) */
-	if (nowait && how.wait && !handed && !is_sync_kiocb(iocb)) {
-		reason = DIO_AGAIN_EXTEND;
-		ret = -EAGAIN;
-		goto unlock;
-	}
-
-	/* From here to its completion it may be in the way of others, and they in its. */
-	if (how.token) {
-		ret = ext4dio_token_take(inode, iocb, &blocks, len, nowait);
-		if (ret) {
-			reason = ret == -EAGAIN ? DIO_AGAIN_TOKEN : DIO_FAILED;
-			goto unlock;
-		}
-	}
-
-	/*
-	 * Bios that are polled for must not be waited for: the one who polls would be this
-	 * task, once it is back.  Others wait for a token, or for the lock that the I/O holds.
-	 * Before it gives up at a hole of an inode without extents, iomap waits for what it
-	 * has submitted.
-	 */
-	if (how.wait || how.token || !ext4dio_test_inode_flag(inode, EXT4_INODE_EXTENTS))
-		iocb->ki_flags &= ~IOCB_HIPRI;
-	dio_announce(inode);
-	flags = 0;
-	/* One block cannot fall apart; for more see dio_mixed(). */
-	if ((iocb->ki_flags & IOCB_ATOMIC) && !facts.mixed && asked > i_blocksize(inode))
-		flags |= IOMAP_DIO_OVERWRITE_ONLY;
-	/*
-	 * Its own conversion, in this task, may zero the rest of an extent if nobody else is
-	 * in flight; see zeroout.c.  Nobody is, so that this holds also for what iomap has
-	 * written back before it counts the write.
-	 */
-	if (how.drain && how.wait)
-		WRITE_ONCE(EXT4_I(inode)->i_dio_owner, current);
-	if (!is_sync_kiocb(iocb) && !((pos + len) & (i_blocksize(inode) - 1)))
-		iocb->ki_flags |= DIO_IOCB_WHOLE;
-	sync = how.wait && !handed && (iocb->ki_flags & IOCB_DSYNC);
-	if (handed)
-		ret = dio_write_handed_over(iocb, from, facts.extends);
-	else if (how.wait)
-		ret = dio_write_waited(iocb, from, facts.extends, !exclusive, flags);
-	else
-		ret = iomap_dio_rw(iocb, from, &ext4dio_iomap_ops, &dio_write_ops, flags, iocb, 0);
-	if (ret != -EIOCBQUEUED) {
-		/* What was queued may be over, and @iocb gone. */
-		if (how.token)
-			ext4dio_token_put(inode, iocb, pos);
-		iocb->ki_flags &= ~DIO_IOCB_WHOLE;
-		/* Its end may have counted less than iomap has taken from @from. */
-		if (ret > 0 && len - iov_iter_count(from) > ret)
-			iov_iter_revert(from, len - iov_iter_count(from) - ret);
-	}
-	if (handed) {
-		if (ret == -EIOCBQUEUED) {
-			dio_count(inode, handed_over);
-			goto unlocked;
-		}
-		if (!dio_take_back(iocb)) {
-			/* It has ended.  Only for want of a block it is looked at once more. */
-			if (!dio_no_block(ret) || iocb->ki_pos != pos)
-				goto unlocked;
-			if (nowait) {
-				iov_iter_revert(from, len - iov_iter_count(from));
-				reason = DIO_AGAIN_SCARCE;
-				ret = -EAGAIN;
-				goto unlocked;
-			}
-			inode_lock_shared(inode);
-		}
-	}
-	if (how.drain && how.wait)
-		WRITE_ONCE(EXT4_I(inode)->i_dio_owner, NULL);
-	if (ret == -EAGAIN && (flags & IOMAP_DIO_OVERWRITE_ONLY) && !nowait) {
-		dio_unlock(inode, exclusive);
-		dio_count(inode, upgrades);
-		exclusive = true;
-		fell_apart = true;
-		reason = DIO_FAILED;
-		goto again;
-	}
-	if (ret == -ENOTBLK)
-		ret = 0;
-	/* (Where ki_pos has moved on it was the commit that failed.) */
-	if (dio_starved(inode, pos, len, ret) && iocb->ki_pos == pos) {
-		if (how.exclusive_io) {
-			ext4dio_data_lost(inode, ret);
-			goto unlock;
-		}
-		/* Nothing is lost: the data is still with the caller.  Once more, alone. */
-		iov_iter_revert(from, len - iov_iter_count(from));
-		reason = DIO_AGAIN_SCARCE;
-		if (nowait) {
-			ret = -EAGAIN;
-			goto unlock;
-		}
-		dio_unlock(inode, exclusive);
-		dio_count(inode, upgrades);
-		exclusive = true;
-		retry = true;
-		goto again;
-	}
-unlock:
-	dio_unlock(inode, exclusive);
-unlocked:
-	dio_count(inode, writes[reason]);
-	if (sync && ret > 0)
-		ret = generic_write_sync(iocb, ret);
-	if (ret >= 0 && iov_iter_count(from)) {
-		/* The page cache would do it in parts. */
-		if (iocb->ki_flags & IOCB_ATOMIC)
-			return ret ? ret : -EOPNOTSUPP;
-		dio_count(inode, fallbacks);
-		ret = dio_write_rest(iocb, from, dio_short(iocb, from, ret));
-	}
-	return ret;
+	if (w.sync && w.ret > 0)
+		w.ret = generic_write_sync(iocb, w.ret);
+	if (w.ret < 0 || !iov_iter_count(from))
+		return w.ret;
+	/* The page cache would do the rest in parts. */
+	if (iocb->ki_flags & IOCB_ATOMIC)
+		return w.ret ? w.ret : -EOPNOTSUPP;
+	dio_count(inode, fallbacks);
+	return dio_write_rest(iocb, from, dio_short(iocb, from, w.ret));
 }

@@ -37,17 +37,17 @@ static void check(const struct dio_facts *f, const struct dio_decision *d, bool 
 	zeroing |= f->nowait && f->waits && zeroes;
 	/* NOWAIT: the upgrade, the drain, the wait and an allocation are each -EAGAIN. */
 	if (f->nowait) {
-		must(d->again == (f->security || (f->extends && alone) || zeroing || f->mixed ||
+		must(d->refuse == (f->security || (f->extends && alone) || zeroing || f->mixed ||
 				  f->scarce || f->split || f->eof || f->unmapped),
 		     "NOWAIT is refused exactly where it would wait", f);
 		must(!d->exclusive && !d->exclusive_io && !d->drain,
 		     "NOWAIT never upgrades or drains", f);
-		must(d->wait == (!d->again && (f->extends || zeroes)),
+		must(d->wait == (!d->refuse && (f->extends || zeroes)),
 		     "it keeps the lock where others do", f);
-		must(d->again == (d->reason != DIO_SHARED && d->reason != DIO_SHARED_EXTEND &&
+		must(d->refuse == (d->reason != DIO_SHARED && d->reason != DIO_SHARED_EXTEND &&
 				  d->reason != DIO_SHARED_ZEROING), "a refusal has a reason", f);
 	} else {
-		must(!d->again, "only NOWAIT is refused", f);
+		must(!d->refuse, "only NOWAIT is refused", f);
 		/* 1. */
 		must(!f->security || d->exclusive, "security is checked exclusively", f);
 		/* 2. */
@@ -70,7 +70,7 @@ static void check(const struct dio_facts *f, const struct dio_decision *d, bool 
 		must(!f->extends || d->reason != DIO_SHARED, "and is counted so", f);
 	}
 
-	must(d->token == (f->blank && !d->again && !(d->exclusive_io && d->wait)),
+	must(d->token == (f->blank && !d->refuse && !(d->exclusive_io && d->wait)),
 	     "what others can meet and is not all written takes a token", f);
 
 	/* The reason is the first fact in the order of the layers. */
@@ -133,7 +133,7 @@ static void check_stock(const struct dio_facts *f)
 	check(f, &d, true, f->unaligned && f->zeroes);
 	must(f->security || !f->extends || f->nowait || d.reason == DIO_EXCL_EXTEND,
 	     "extension is named second", f);
-	must(d.again >= shared.again && d.exclusive >= shared.exclusive &&
+	must(d.refuse >= shared.refuse && d.exclusive >= shared.exclusive &&
 	     d.exclusive_io >= shared.exclusive_io && d.drain >= shared.drain &&
 	     d.wait >= shared.wait, "stock is never laxer than shared", f);
 	if (f->nowait)
@@ -165,12 +165,12 @@ static void check_overlap(const struct dio_facts *f)
 
 	check(f, &d, alone, zeroing);
 	must(f->nowait || d.wait == shared.wait, "overlap: waited for as shared", f);
-	must(d.again <= shared.again, "overlap: refused where shared is, at most", f);
+	must(d.refuse <= shared.refuse, "overlap: refused where shared is, at most", f);
 	must(f->extends || zeroes ||
 	     (d.exclusive == shared.exclusive && d.exclusive_io == shared.exclusive_io &&
 	      d.drain == shared.drain && d.reason == shared.reason),
 	     "overlap: only extension and zeroing are others", f);
-	must(d.again || other || f->security || (f->extends && alone) ||
+	must(d.refuse || other || f->security || (f->extends && alone) ||
 	     d.reason == (zeroes ? DIO_SHARED_ZEROING :
 			  f->extends ? DIO_SHARED_EXTEND : DIO_SHARED),
 	     "overlap: what is shared is counted so", f);

@@ -321,7 +321,7 @@ trace-cmd record -q -o /tmp/trace.dat -e ext4dio:ext4dio_dio_decision \
 	-e ext4dio:ext4dio_dio_wait xfs_io -d -c 'pwrite -q 512 1024' "$file" > /dev/null 2>&1
 trace-cmd report -i /tmp/trace.dat > "$OUT/trace.txt" 2> /dev/null
 ok "trace-cmd shows the decision with its facts" grep -Eq \
-	"ext4dio_dio_decision: .*pos 512 .*policy overlap reason shared facts unaligned.* how" \
+	"ext4dio_dio_decision: .*pos 512 .*policy overlap reason shared facts una.* decision" \
 	"$OUT/trace.txt"
 
 umount "$mnt"
