@@ -36,6 +36,13 @@
 #define EXT4DIO_DISCARD_ALL(inode)	ext4dio_discard_preallocations(inode)
 #endif
 
+/* Before 7.0 what direct writes allocate is not merged anyway. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(7, 0, 0)
+#define EXT4DIO_ALLOC_NOMERGE	0
+#else
+#define EXT4DIO_ALLOC_NOMERGE	EXT4_GET_BLOCKS_SPLIT_NOMERGE
+#endif
+
 /* RWF_ATOMIC is of 6.11, and of 6.13 for ext4. */
 #ifndef IOCB_ATOMIC
 #define IOCB_ATOMIC	0

@@ -10,6 +10,7 @@
  * NOWAIT": that lookup makes the full check and reports.
  */
 #include "ext4dio.h"
+#include "ext4dio_extents.h"
 #include "compat.h"
 #include "dio_map.h"
 
@@ -122,4 +123,16 @@ ext4dio_lblk_t ext4dio_cache_hole(struct inode *inode, ext4dio_lblk_t lblk, u64 
 	}
 	ext4dio_es_cache_extent(inode, lblk, len, ~0, EXTENT_STATUS_HOLE);
 	return len;
+}
+
+/**
+ * ext4dio_alloc_flags - how else are the blocks of a direct write to be allocated?
+ * @inode: the file; it has extents
+ *
+ * Context: any; looks at the extent tree without i_data_sem, for what is a guess.
+ * Return: the flag that keeps its extent apart, if the extents are too many for the inode.
+ */
+int ext4dio_alloc_flags(struct inode *inode)
+{
+	return READ_ONCE(ext_inode_hdr(inode)->eh_depth) ? EXT4DIO_ALLOC_NOMERGE : 0;
 }

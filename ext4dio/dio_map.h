@@ -27,6 +27,7 @@
 int ext4dio_map_nowait_hit(struct inode *inode, struct ext4dio_map_blocks *map, int retval);
 bool ext4dio_map_cached(struct inode *inode, loff_t pos, size_t len, bool write);
 ext4dio_lblk_t ext4dio_cache_hole(struct inode *inode, ext4dio_lblk_t lblk, u64 len);
+int ext4dio_alloc_flags(struct inode *inode);
 
 /**
  * ext4dio_map_lookup - look blocks up, allocating nothing
