@@ -136,3 +136,56 @@ int ext4dio_alloc_flags(struct inode *inode)
 {
 	return READ_ONCE(ext_inode_hdr(inode)->eh_depth) ? EXT4DIO_ALLOC_NOMERGE : 0;
 }
+
+/**
+ * ext4dio_map_join - one mapping of written and unwritten blocks that lie side by side
+ * @inode: the file
+ * @iomap: the one that iomap_begin() fills in
+ * @map: what it has found at @offset; made longer, and then unwritten
+ * @offset: where the rest of a direct write begins, in bytes
+ * @length: how long that is
+ * @flags: what iomap asks for
+ *
+ * So a write over [written][unwritten] is one bio, and there is no second mapping that reclaim
+ * could have thrown out of the cache.
+ *
+ * Around what it writes of an unwritten block iomap zeroes the rest, also where the memory of the
+ * write ends early.  No bytes of a written block may be zeroed: so only for whole blocks, in file
+ * and memory (%DIO_IOCB_BLOCKS).
+ *
+ * The conversion leaves alone what is written; dio_convert() starts no handle for it.  Meanwhile
+ * nothing is freed or moved, nor goes back from written, as i_rwsem is held, or the I/O is
+ * counted in i_dio_count.
+ *
+ * Context: i_rwsem held; does not sleep.
+ */
+void ext4dio_map_join(struct inode *inode, struct iomap *iomap, struct ext4dio_map_blocks *map,
+		      loff_t offset, loff_t length, unsigned int flags)
+{
+	unsigned int kinds = EXT4_MAP_MAPPED | EXT4_MAP_UNWRITTEN;
+	const struct kiocb *iocb;
+	ext4dio_lblk_t end;
+
+	if ((flags & (IOMAP_WRITE | IOMAP_DIRECT | IOMAP_ATOMIC)) != (IOMAP_WRITE | IOMAP_DIRECT) ||
+	    EXT4DIO_UNWRITTEN_NEEDS_HANDLE)
+		return;
+	iocb = ext4dio_iomap_iocb(iomap);
+	if (!iocb || !(iocb->ki_flags & DIO_IOCB_BLOCKS) ||
+	    ((offset | length) & (i_blocksize(inode) - 1)))
+		return;
+	end = (offset + length) >> inode->i_blkbits;
+	while (map->m_lblk + map->m_len < end && (map->m_flags & kinds)) {
+		struct ext4dio_map_blocks next = {
+			.m_lblk = map->m_lblk + map->m_len,
+			.m_len = end - map->m_lblk - map->m_len,
+		};
+		int ret = ext4dio_map_lookup(inode, &next, true);
+
+		if (ret <= 0 || !(next.m_flags & kinds) ||
+		    next.m_pblk != map->m_pblk + map->m_len)
+			return;
+		map->m_len += next.m_len;
+		if ((map->m_flags ^ next.m_flags) & kinds)
+			map->m_flags = (map->m_flags & ~kinds) | EXT4_MAP_UNWRITTEN;
+	}
+}

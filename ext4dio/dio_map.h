@@ -28,6 +28,14 @@ int ext4dio_map_nowait_hit(struct inode *inode, struct ext4dio_map_blocks *map, 
 bool ext4dio_map_cached(struct inode *inode, loff_t pos, size_t len, bool write);
 ext4dio_lblk_t ext4dio_cache_hole(struct inode *inode, ext4dio_lblk_t lblk, u64 len);
 int ext4dio_alloc_flags(struct inode *inode);
+void ext4dio_map_join(struct inode *inode, struct iomap *iomap, struct ext4dio_map_blocks *map,
+		      loff_t offset, loff_t length, unsigned int flags);
+
+/*
+ * In ki_flags: file range and memory of the write are of whole blocks, so that it ends with one,
+ * whatever part of its memory can be read.  (See DIO_IOCB_LOCKED in dio_write.c.)
+ */
+#define DIO_IOCB_BLOCKS		(1 << 28)
 
 /**
  * ext4dio_map_lookup - look blocks up, allocating nothing
@@ -62,13 +70,28 @@ static inline int ext4dio_map_lookup(struct inode *inode, struct ext4dio_map_blo
 }
 
 /**
+ * ext4dio_iomap_iocb - whose mapping is it?
+ * @iomap: the one that iomap_begin() fills in, part of a struct iomap_iter
+ *
+ * iomap_dio_rw() is given the kiocb as its private argument, but where nothing asks for it.  Not to
+ * be called but for a direct write, or with %IOMAP_NOWAIT: other callers of iomap_begin() may have
+ * an iomap of their own.
+ *
+ * Return: NULL where it was not given, and from iomap_dio_read_simple() and DAX.
+ */
+static inline const struct kiocb *ext4dio_iomap_iocb(struct iomap *iomap)
+{
+	return container_of(iomap, struct iomap_iter, iomap)->private;
+}
+
+/**
  * ext4dio_iomap_flags - what iomap_begin() may do for one mapping of an operation
- * @iomap: the one that it fills in, part of a struct iomap_iter
+ * @iomap: the one that it fills in
  * @offset: where the mapping begins
  * @flags: what iomap asks for, for all mappings alike
  *
- * iomap_dio_rw() is given the kiocb as its private argument.  ki_pos stays at the begin of
- * the operation until that has completed, and no mapping but the first begins there.
+ * ki_pos stays at the begin of the operation until that has completed, and no mapping but the
+ * first begins there.
  *
  * Callers without a kiocb stay as they are: iomap_dio_read_simple() has one mapping only,
  * and DAX returns how far it has come.
@@ -81,10 +104,9 @@ static inline unsigned int ext4dio_iomap_flags(struct iomap *iomap, loff_t offse
 {
 	const struct kiocb *iocb;
 
-	/* The others may be called with an iomap of their own. */
 	if (!(flags & IOMAP_NOWAIT))
 		return flags;
-	iocb = container_of(iomap, struct iomap_iter, iomap)->private;
+	iocb = ext4dio_iomap_iocb(iomap);
 	if (iocb && offset != iocb->ki_pos)
 		flags &= ~IOMAP_NOWAIT;
 	return flags;

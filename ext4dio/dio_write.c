@@ -339,7 +339,7 @@ static int dio_lock(struct inode *inode, bool exclusive, bool nowait)
 
 /*
  * In ki_flags: the I/O holds i_rwsem shared, and its end drops it.  Up to 7.3 no kernel uses that
- * bit or the next, and who looks at ki_flags asks for bits by name.
+ * bit or the two below, and who looks at ki_flags asks for bits by name.
  */
 #define DIO_IOCB_LOCKED		(1 << 30)
 
@@ -1246,6 +1246,10 @@ static enum dio_next dio_submit(struct dio_write *w)
 		WRITE_ONCE(EXT4_I(inode)->i_dio_owner, current);
 	if (!is_sync_kiocb(iocb) && !((w->pos + w->len) & (i_blocksize(inode) - 1)))
 		iocb->ki_flags |= DIO_IOCB_WHOLE;
+	/* Memory is there by pages. */
+	if (i_blocksize(inode) <= PAGE_SIZE &&
+	    !((w->pos | iov_iter_alignment(w->from)) & (i_blocksize(inode) - 1)))
+		iocb->ki_flags |= DIO_IOCB_BLOCKS;
 	w->sync = d->wait && !w->handed && (iocb->ki_flags & IOCB_DSYNC);
 	if (w->handed)
 		w->ret = dio_write_handed_over(iocb, w->from, w->facts.extends);
@@ -1259,7 +1263,7 @@ static enum dio_next dio_submit(struct dio_write *w)
 		/* What was queued may be over, and @iocb gone. */
 		if (d->token)
 			ext4dio_token_put(inode, iocb, w->pos);
-		iocb->ki_flags &= ~DIO_IOCB_WHOLE;
+		iocb->ki_flags &= ~(DIO_IOCB_WHOLE | DIO_IOCB_BLOCKS);
 		/* Its end may have counted less than iomap has taken from @from. */
 		taken = w->len - iov_iter_count(w->from);
 		if (w->ret > 0 && taken > w->ret)

@@ -173,7 +173,7 @@ rm -f "$file" "$mnt/other"
 touch "$file"
 exec 9<> "$file"
 ./rwf stream "$file" 0 4096 8 4096 > /dev/null
-./rwf short "$file" 32768 4096
+./rwf torn "$file" 32768 4096
 exec 9>&-
 fallocate -l 400M "$mnt/other"
 xfs_io -c 'pwrite -q -S 0x55 0 400m' -c fsync "$mnt/other"

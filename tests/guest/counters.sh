@@ -324,6 +324,22 @@ ok "trace-cmd shows the decision with its facts" grep -Eq \
 	"ext4dio_dio_decision: .*pos 512 .*policy overlap reason shared facts una.* decision" \
 	"$OUT/trace.txt"
 
+# bios OFFSET BYTES: of how many bios that direct write is, over [written][unwritten] in one piece.
+bios() {
+	rm -f "$file"
+	xfs_io -f -c 'falloc 0 16k' -c 'pwrite -q 0 4k' -c fsync "$file"
+	xfs_io -d -c 'pread -q 0 16k' "$file"
+	trace-cmd record -q -o /tmp/bios.dat -e block:block_bio_queue \
+		xfs_io -d -c "pwrite -q -b $2 $1 $2" "$file" > /dev/null 2>&1
+	trace-cmd report -i /tmp/bios.dat 2> /dev/null | grep -c 'xfs_io-.* block_bio_queue: .* W'
+}
+one=1
+[ "$(since 7.0)" = yes ] || one=2
+is "written and unwritten blocks side by side are one bio" "$(bios 0 8192)" $one
+is "so are unwritten ones" "$(bios 4096 8192)" 1
+# (The third zeroes.)
+is "but not where part of a block is written" "$(bios 0 7680)" 3
+
 umount "$mnt"
 fsck_clean "$dev"
 

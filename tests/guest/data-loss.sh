@@ -46,6 +46,40 @@ for type in $TYPES; do
 	fsck_clean /dev/ram0
 done
 
+# A write whose memory ends early, with a block or within one, over every pair of kinds of blocks:
+# what was written there, and is not written over, stays.
+for type in $TYPES; do
+	for unit in 4096 1024; do
+		mkfs.ext4 -qF -b $unit /dev/ram0
+		mount -t $type /dev/ram0 "$mnt"
+		for pair in WW WU WH UW HW; do
+			rm -f "$mnt/file"
+			{
+				echo "falloc 0 $((2 * unit))"
+				for i in 0 1; do
+					case ${pair:i:1} in
+					W) echo "pwrite -q -S 0x57 $((i * unit)) $unit" ;;
+					H) echo "fpunch $((i * unit)) $unit" ;;
+					esac
+				done
+				echo fsync
+			} | xfs_io -f "$mnt/file" > /dev/null
+			xfs_io -d -c "pread -q 0 $((2 * unit))" "$mnt/file"
+			for good in 512 $unit $((unit + 512)); do
+				[ "${pair:good / unit:1}" = W ] || continue
+				ok "$type: a write of $pair, $unit B each, from memory of $good B" \
+					./rwf torn "$mnt/file" 0 $((2 * unit)) $good
+				is "$type: leaves the rest of that block" "$(
+					dd if="$mnt/file" bs=512 skip=$((good / 512)) iflag=direct \
+						count=$(((unit - good % unit) / 512)) status=none |
+						tr -d '\127' | wc -c)" 0
+			done
+		done
+		umount "$mnt"
+		fsck_clean /dev/ram0
+	done
+done
+
 # Writers who turn blocks of one unwritten extent into written ones, all at once, and have
 # no quota left for the blocks of the extent tree that this takes.
 for type in $TYPES; do

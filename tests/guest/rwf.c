@@ -5,7 +5,7 @@
  *   rwf read|write FILE POS LEN [FRESH-POS|unaligned|ticks|show|fsync|syncfs]
  *   rwf fsyncs FILE OTHER THIRD
  *   rwf stream FILE POS LEN COUNT STEP
- *   rwf short FILE POS LEN
+ *   rwf torn FILE POS LEN [GOOD]
  *
  * A timestamp that is due refuses a write as a lock would.  With FRESH-POS each try
  * follows at once upon a plain write of LEN there, which brings them up to date, and
@@ -29,7 +29,8 @@
  * written without NOWAIT.  Every 512 B of a write have its number in them.  Prints how many were
  * refused.
  *
- * short makes a buffered write from memory that cannot be read.
+ * torn makes a buffered write from memory that cannot be read, or, with GOOD, a direct one from
+ * memory of which only so many bytes can.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -47,13 +48,23 @@
 #define TICKS	50
 #define SHUTDOWN	_IOR('X', 125, unsigned int)
 
-static int short_write(const char *path, off_t pos, size_t len)
+/* A write from memory of which no more than the first @good bytes can be read. */
+static int bad_memory(const char *path, off_t pos, size_t len, size_t good)
 {
-	void *memory = mmap(NULL, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	int fd = open(path, O_RDWR);
+	size_t pages = (good + 4095) / 4096 * 4096;
+	char *memory = mmap(NULL, pages + len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int fd = open(path, O_RDWR | (good ? O_DIRECT : 0));
+	ssize_t ret;
 
-	if (fd < 0 || memory == MAP_FAILED || pwrite(fd, memory, len, pos) != -1 ||
-	    errno != EFAULT) {
+	if (fd < 0 || memory == MAP_FAILED ||
+	    (good && mprotect(memory, pages, PROT_READ | PROT_WRITE))) {
+		perror(path);
+		return 1;
+	}
+	memory += pages - good;
+	memset(memory, 'N', good);
+	ret = pwrite(fd, memory, len, pos);
+	if (ret < 0 ? errno != EFAULT : (size_t)ret > good) {
 		perror(path);
 		return 1;
 	}
@@ -170,8 +181,9 @@ int main(int argc, char **argv)
 		return 2;
 	if (!strcmp(argv[1], "fsyncs"))
 		return fsyncs(argv + 2);
-	if (!strcmp(argv[1], "short"))
-		return short_write(argv[2], atoll(argv[3]), atoll(argv[4]));
+	if (!strcmp(argv[1], "torn"))
+		return bad_memory(argv[2], atoll(argv[3]), atoll(argv[4]),
+				  argc > 5 ? atoll(argv[5]) : 0);
 	write = strcmp(argv[1], "read");
 	unaligned = argc > 5 && !strcmp(argv[5], "unaligned");
 	show = argc > 5 && !strcmp(argv[5], "show");
