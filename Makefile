@@ -156,6 +156,11 @@ check-debug: deps
 	@TESTS="$(or $(strip $(TESTS) $(TAGS)),40-guest 45-safety)" TAGS="" \
 		tests/check $(lastword $(KERNELS))+debug
 
+#: make check-kcsan     those of the tag "races" on a kernel that looks for data races (root)
+check-kcsan: deps
+	@TESTS="$(or $(strip $(TESTS) $(TAGS)),races)" TAGS="" \
+		tests/check $(lastword $(KERNELS))+kcsan
+
 #: make soak            all feature sets under load for MINUTES in a guest of each kernel (root)
 soak: deps
 	@scripts/soak $(MINUTES) $(KERNELS)
@@ -203,4 +208,4 @@ clean:
 
 .PHONY: all help module fork product install uninstall dkms-install dkms-remove dkms-ready \
 	dkms-source install-tools uninstall-tools deb dist demo bench figures check check-all \
-	check-debug soak xfstests fsqual style deps clean
+	check-debug check-kcsan soak xfstests fsqual style deps clean

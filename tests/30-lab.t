@@ -137,6 +137,29 @@ done <<- 'END'
 	EXT4DIO-fs (vdb): recovery complete
 END
 
+# A data race is ours if a function of ext4dio is near one of its accesses.
+# race FRAME1 FRAME4 [LINE]: such a report, up to its end or another LINE.
+race() {
+	printf '%s\n' "==============================" \
+		"BUG: KCSAN: data-race in reader / writer" "" "read to 0x1 of 4 bytes:" \
+		" reader+0x1/0x2$1" " f+0x1/0x2" " g+0x1/0x2" " h+0x1/0x2$2" "" \
+		"Reported by Kernel Concurrency Sanitizer on:" \
+		"${3-==============================}"
+}
+race "" " [ext4dio]" > "$work/log"
+ok "scan: a data race of others, far from us" tests/lab/lab scan "$work/log"
+race " [ext4dio]" "" >> "$work/log"
+refuses "scan: one of ours, on its own line" "^13:BUG: KCSAN: data-race in reader" \
+	tests/lab/lab scan "$work/log"
+race "" "" "" > "$work/log"
+refuses "scan: one that is cut off is taken for ours" "data-race in reader" \
+	tests/lab/lab scan "$work/log"
+{
+	race "" ""
+	echo "BUG: x"
+} > "$work/log"
+refuses "scan: what comes behind one of others" "^12:BUG: x" tests/lab/lab scan "$work/log"
+
 # A judge that sees nothing does not say that all is well.
 refuses "scan: no log" "no file $work/nowhere" tests/lab/lab scan "$work/nowhere"
 refuses "scan: a folder" "no file $work" tests/lab/lab scan "$work"
