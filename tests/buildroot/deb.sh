@@ -81,7 +81,7 @@ gives "lintian has nothing to say" "" lintian --allow-root --fail-on none build/
 	mkdir /tmp/again
 	cp -a . /tmp/again
 	cd /tmp/again
-	SOURCE_DATE_EPOCH=$(stat -c %Y CHANGELOG) make -s deb > /dev/null
+	make -s deb > /dev/null
 )
 is "a second build is the same to the byte" \
 	"$(cd /tmp/again/build/deb && sha256sum ./*.deb)" "$(cd build/deb && sha256sum ./*.deb)"

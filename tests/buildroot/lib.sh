@@ -49,7 +49,13 @@ quick_version() {
 	(
 		cd "/tmp/$1" || exit
 		sed -i "s/^PACKAGE_VERSION=.*/PACKAGE_VERSION=\"$1\"/" dkms.conf
-		sed -i "0,/^[0-9]/s/^[0-9].*/$1 (2026-12-01)\n\n- Next.\n\n&/" CHANGELOG
+		{
+			printf 'ext4dio (%s) unstable; urgency=medium\n\n  * Next.\n\n' "$1"
+			grep -m 1 '^ -- ' debian/changelog
+			echo
+			cat debian/changelog
+		} > /tmp/changelog
+		mv /tmp/changelog debian/changelog
 		rm fork/*/*.cocci
 		echo 'MODULE_LICENSE("GPL");' >> ext4dio/ident.c
 		printf '%s\n' 'obj-m := ext4dio.o' 'ext4dio-y := ident.o' > Kbuild
