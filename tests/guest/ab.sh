@@ -35,7 +35,7 @@ is "the device once" "$(tail -n +2 "$OUT/sides/result.csv" | cut -d, -f2,5 | xar
 	"device,device mixed,ext4 mixed,ext4dio mixed,xfs"
 is "ext4dio has counted each of its writes, the others none" \
 	"$(awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; next }
-		FNR > 1 && $at["workload"] !~ /^(device|read|readwrite|uring-nowait)$/ {
+		FNR > 1 && $at["workload"] !~ /^(device|read|readwrite|uring-(wu-)?nowait)$/ {
 			all++
 			good += $5 == "ext4dio" ? $at["ios"] == $at["shared"] + $at["exclusive"] : \
 				$at["shared"] == ""

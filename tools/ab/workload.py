@@ -194,6 +194,8 @@ def queued(shape):
             for name, engine in (("libaio", "libaio"), ("uring", "io_uring"))]
 
 
+# A write that would wait is refused, and fio goes on.
+NOWAIT = ("nowait=1", "continue_on_error=write", "ignore_error=,EAGAIN")
 MIXED = Workload("mixed", "test 1, mixed: aligned 8 KiB over [written][unwritten]", "WU", 8192)
 STRIPE = Workload("stripe", "test 2, stripe: 14,336 B at +512 of each 16 KiB "
                   "[written][unwritten][unwritten][written]", "WUUW", 14336, at=512)
@@ -224,8 +226,10 @@ WORKLOADS = [
     Workload("readwrite", "mixed reads and writes, 70/30: random 4 KiB of a written file", "W",
              4096, rw="randrw", again=True, more=("rwmixread=70",)),
     Workload("uring-nowait", "io_uring, depth 32, RWF_NOWAIT: 4 KiB overwrites; a refused write "
-             "is not repeated", "W", 4096, engine="io_uring", depth=32, again=True,
-             more=("nowait=1", "continue_on_error=write", "ignore_error=,EAGAIN")),
+             "is not repeated", "W", 4096, engine="io_uring", depth=32, again=True, more=NOWAIT),
+    Workload("uring-wu-nowait", "io_uring, depth 32, RWF_NOWAIT: aligned 8 KiB over "
+             "[written][unwritten]; a refused write is not repeated", "WU", 8192,
+             engine="io_uring", depth=32, more=NOWAIT),
     Workload("vm", "virtual machine image: random 4 KiB into a sparse file, libaio, depth 16",
              "H", 4096, rw="randwrite", engine="libaio", depth=16),
     Workload("vm-512", "virtual machine image: random 512 B into a sparse file, libaio, depth 16",
