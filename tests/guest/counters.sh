@@ -360,7 +360,8 @@ handles() {
 		echo fsync
 	} | xfs_io -f "$file" > /dev/null
 	umount "$mnt"
-	mount -t ext4dio "$dev" "$mnt"
+	# A slow machine has more timestamps to put into the journal.
+	mount -t ext4dio -o lazytime "$dev" "$mnt"
 	fio --name=h --filename="$file" --direct=1 --ioengine=psync --bs="$bytes" \
 		--rw="write:$((unit - bytes))" --offset=$((bytes % 4096 ? 512 : 0)) \
 		--size=$((256 * unit - 512)) --number_ios=256 --allow_file_create=0 \
