@@ -377,8 +377,8 @@ handles() {
 	umount "$mnt"
 }
 # Before 7.0 the split before the I/O costs one as well.
-most=400
-[ "$(since 7.0)" = yes ] || most=650
+most=500
+[ "$(since 7.0)" = yes ] || most=800
 for pattern in "WU 8192" "WUUW 14336"; do
 	# shellcheck disable=SC2086 # two words
 	got=$(handles $pattern)
