@@ -5,6 +5,7 @@
 #include <linux/fs.h>
 #include <linux/iomap.h>
 #include "compat.h"
+#include "dio_map.h"
 #include "dio_mount.h"
 
 /* What the write path takes from the fork's file.c, where it was static. */
