@@ -133,7 +133,8 @@ chmod +x "$work/tests/lab/lab"
 checks() {
 	local desc=$1 want=$2 regex=$3 output status=0 yes=no
 	shift 3
-	output=$(TESTS="${TESTS:-}" TAGS="${TAGS:-}" "$work/tests/check" "$@" 2>&1) || status=$?
+	output=$(TESTS="${TESTS:-}" TAGS="${TAGS:-}" timeout 60 "$work/tests/check" "$@" 2>&1) ||
+		status=$?
 	if [ "$status" -eq "$want" ] && grep -qE -- "$regex" <<< "$output"; then
 		yes=yes
 	fi
@@ -176,6 +177,7 @@ cat > "$work/tests/tags" << 'END'
 # A remark.
 fast	good kernels
 one	zeroing
+extend	zeroing extend
 END
 file guests << 'END'
 . tests/tap.sh
@@ -189,8 +191,10 @@ END
 sed -i 's,^#!/bin/sh,#!/bin/bash,' "$work/tests/guests.t"
 TESTS="kernels tests/guests.t" checks "files that are named are those that run" 0 \
 	'^check: 3 passed, 0 failed, 0 skipped; only kernels tests/guests.t$' 6.0
-TESTS=extend checks "so are a guest's scripts" 0 \
-	'^check: 1 passed, 0 failed, 0 skipped; only extend$' 6.0
+TESTS=zeroing checks "so are a guest's scripts" 0 \
+	'^check: 1 passed, 0 failed, 0 skipped; only zeroing$' 6.0
+TAGS=extend checks "a tag may have the name of one of its scripts" 0 \
+	'^check: 2 passed, 0 failed, 0 skipped; only extend$' 6.0
 TAGS="fast one" checks "and tags" 0 '^check: 3 passed, 0 failed, 1 skipped; only fast one$' 6.0
 TESTS=extent checks "a name that nothing has is wrong usage" 2 "no test 'extent'" 6.0
 TESTS=exten checks "so is a part of one" 2 "no test 'exten'" 6.0
