@@ -1246,8 +1246,8 @@ static enum dio_next dio_submit(struct dio_write *w)
 		WRITE_ONCE(EXT4_I(inode)->i_dio_owner, current);
 	if (!is_sync_kiocb(iocb) && !((w->pos + w->len) & (i_blocksize(inode) - 1)))
 		iocb->ki_flags |= DIO_IOCB_WHOLE;
-	/* Memory is there by pages. */
-	if (i_blocksize(inode) <= PAGE_SIZE &&
+	/* Memory is there by pages.  (For ext4dio_map_join(), which joins nothing before 7.0.) */
+	if (!EXT4DIO_UNWRITTEN_NEEDS_HANDLE && i_blocksize(inode) <= PAGE_SIZE &&
 	    !((w->pos | iov_iter_alignment(w->from)) & (i_blocksize(inode) - 1)))
 		iocb->ki_flags |= DIO_IOCB_BLOCKS;
 	w->sync = d->wait && !w->handed && (iocb->ki_flags & IOCB_DSYNC);

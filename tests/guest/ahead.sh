@@ -13,8 +13,7 @@ file=$mnt/file
 mkdir -p "$mnt"
 dev=$(null_blk_new fast 512 500)
 dio=/sys/fs/ext4dio/$(basename "$dev")/dio
-# What a file shows that was never written to it.
-tr '\0' '\252' < /dev/zero | dd of="$dev" bs=1M iflag=fullblock oflag=direct 2> /dev/null || true
+fill_junk "$dev"
 
 # --- the option --------------------------------------------------------------
 
@@ -266,19 +265,14 @@ fsck_clean "$dev"
 # ahead is chance: while somebody waits for the exclusive lock, the worker does not get the shared.)
 ahead=0
 grows() {
-	local got seed=$RANDOM sum
+	local got seed=$RANDOM
 	ext4dio_new "$dev" "$mnt" "$4" "dio_ahead=$3"
 	got=$(./extend grow "$file" "$seconds" 12 $seed "$2" 2>&1) || true
 	is "$1: what is written is there, whoever looks" "${got%% [0-9]*}" ok
 	diag "$1: $got, seed $seed, $(cat "$dio/ahead_blocks") blocks ahead," \
 		"$(cat "$dio/ahead_trimmed") trimmed"
 	ahead=$((ahead + $(cat "$dio/ahead_blocks")))
-	sum=$(sha256sum < "$file")
-	umount "$mnt"
-	fsck_clean "$dev" "$1: e2fsck finds nothing"
-	mount -t ext4 -o ro "$dev" "$mnt"
-	is "$1: a new mount finds the same" "$(sha256sum < "$file")" "$sum"
-	umount "$mnt"
+	same_after "$1" "$dev" "$mnt" "$file"
 }
 grows "alone" "" 64 "-b 4096"
 grows "with truncates and preallocation, by AIO" atk 256 "-b 4096"

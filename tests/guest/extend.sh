@@ -15,19 +15,7 @@ file=$mnt/file
 mkdir -p "$mnt"
 dev=$(null_blk_new fast 256 1000)
 dio=/sys/fs/ext4dio/$(basename "$dev")/dio
-# What a file shows that was never written to it.
-tr '\0' '\252' < /dev/zero | dd of="$dev" bs=1M iflag=fullblock oflag=direct 2> /dev/null || true
-
-# same DESC: after a new mount, by stock ext4, the file is what it was.
-same() {
-	local sum
-	sum=$(sha256sum < "$file")
-	umount "$mnt"
-	fsck_clean "$dev" "$1: e2fsck finds nothing"
-	mount -t ext4 -o ro "$dev" "$mnt"
-	is "$1: a new mount finds the same" "$(sha256sum < "$file")" "$sum"
-	umount "$mnt"
-}
+fill_junk "$dev"
 
 # race DESC LETTERS WANT MKFS-OPTIONS [MOUNT-OPTIONS]: WANT shared if the appends must have been.
 race() {
@@ -47,7 +35,7 @@ race() {
 	shared) ok "$desc: under the shared lock" test "$shared" -ge 8 ;;
 	exclusive) is "$desc: none under the shared lock" "$shared" 0 ;;
 	esac
-	same "$desc"
+	same_after "$desc" "$dev" "$mnt" "$file"
 }
 
 race "alone" "" shared "-b 4096"
@@ -86,7 +74,7 @@ wait $switcher || true
 is "policies change under it: what is written is there" "${got%% [0-9]*}" ok
 ok "policies change under it: both ways were gone" \
 	test "$(cat "$dio"/shared_extend)" -gt 0 -a "$(cat "$dio"/exclusive_extend)" -gt 0
-same "policies change under it"
+same_after "policies change under it" "$dev" "$mnt" "$file"
 
 # Frozen, thawed and mounted again under it.  (Who freezes ends by himself: if he were killed,
 # the command that he runs would go on, and leave the file system frozen.)
@@ -103,7 +91,7 @@ touch over
 wait $freezer
 xfs_io -x -c thaw "$mnt" 2> /dev/null || true
 is "frozen under it: what is written is there" "${got%% [0-9]*}" ok
-same "frozen under it"
+same_after "frozen under it" "$dev" "$mnt" "$file"
 
 # What fallocate has left behind the end of the file survives a write that fails, and is used.
 ext4dio_new "$dev" "$mnt" "-b 4096"
@@ -114,7 +102,7 @@ is "an append from memory that cannot be read is an error" "$(./extend efault "$
 is "and leaves size and preallocation as they were" "$(stat -c '%s %b' "$file")" "65536 $blocks"
 xfs_io -d -c 'pwrite -q 64k 1m' "$file"
 is "which the next append fills" "$(stat -c '%s %b' "$file")" "$((65536 + (1 << 20))) $blocks"
-same "preallocation"
+same_after "preallocation" "$dev" "$mnt" "$file"
 
 # An error of the device in the middle: the others are there, and it is a hole.
 mkfs.ext4 -qF -b 4096 "$dev"

@@ -99,6 +99,24 @@ ext4dio_new() {
 	mount -t ext4dio ${4:+-o "$4"} "$1" "$2"
 }
 
+# fill_junk DEVICE: with what no file shows, as nothing has written it there.
+fill_junk() {
+	tr '\0' '\252' < /dev/zero |
+		dd of="$1" bs=1M iflag=fullblock oflag=direct 2> /dev/null || true
+}
+
+# same_after DESC DEVICE FOLDER FILE: tests that DEVICE, mounted at FOLDER, is clean, and that FILE
+# is to stock ext4 what it was.  It is not mounted any more then.
+same_after() {
+	local sum
+	sum=$(sha256sum < "$4")
+	umount "$3"
+	fsck_clean "$2" "$1: e2fsck finds nothing"
+	mount -t ext4 -o ro "$2" "$3"
+	is "$1: a new mount finds the same" "$(sha256sum < "$4")" "$sum"
+	umount "$3"
+}
+
 # torture_file NAME FILE SECONDS SEED: torture.c on FILE, its shadow in /tmp/shadow.
 torture_file() {
 	local result

@@ -22,7 +22,7 @@ counts() {
 
 # race DESC LETTERS WANT MKFS-OPTIONS [MOUNT-OPTIONS]: WANT shared if they must have been.
 race() {
-	local desc=$1 got seed=$RANDOM sum
+	local desc=$1 got seed=$RANDOM
 	ext4dio_new "$dev" "$mnt" "$4" "${5:-}"
 	got=$(timeout $((seconds + 120)) ./grid "$file" "$seconds" 12 $seed "$2" 2>&1) || true
 	cured ext4dio no "$desc: what is written is there" "${got%% [0-9]*}" yes
@@ -45,12 +45,7 @@ race() {
 		is "$desc: none under the shared lock" "$(counts shared_zeroing)" 0
 		;;
 	esac
-	sum=$(sha256sum < "$file")
-	umount "$mnt"
-	fsck_clean "$dev" "$desc: e2fsck finds nothing"
-	mount -t ext4 -o ro "$dev" "$mnt"
-	is "$desc: a new mount finds the same" "$(sha256sum < "$file")" "$sum"
-	umount "$mnt"
+	same_after "$desc" "$dev" "$mnt" "$file"
 }
 
 dev=$(null_blk_new fast 96 1000)
